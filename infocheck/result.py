@@ -1,0 +1,176 @@
+"""What a check says: a status, a verdict, the tables behind it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from infocheck.check import Check
+
+
+class Status(StrEnum):
+    """State of a check or a stage."""
+
+    ENOUGH = "enough"
+    BORDERLINE = "borderline"
+    LIMITING = "limiting"
+    NOT_ASSESSED = "not_assessed"
+    ERROR = "error"
+
+
+class Answer(StrEnum):
+    """State of a goal."""
+
+    SUPPORTED = "supported"
+    NOT_EXCLUDED = "not_excluded"
+    EXCLUDED = "excluded"
+    NOT_ASSESSED = "not_assessed"
+
+
+class Stage(StrEnum):
+    """Links of the chain from a measurement to a regulatory edge, in order."""
+
+    MEASUREMENT = "measurement"
+    SAMPLING = "sampling"
+    PREDICTABILITY = "predictability"
+    SPECIFICITY = "specificity"
+    CONFOUNDING = "confounding"
+    PROXY = "proxy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The judgement of one check.
+
+    Attributes
+    ----------
+    status
+        One of :class:`Status`.
+    reason
+        One sentence: the statistic, its interval, the need, the consequence.
+    estimate, low, high
+        The headline number and its 95 % interval, or None.
+    need, floor
+        The thresholds it is held against, or None.
+    unit
+        The unit of ``estimate`` in words.
+    """
+
+    status: Status
+    reason: str
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    need: float | None = None
+    floor: float | None = None
+    unit: str = ""
+
+    @classmethod
+    def against(
+        cls,
+        *,
+        estimate: float,
+        low: float,
+        high: float,
+        need: float,
+        floor: float | None,
+        unit: str,
+        reason: str,
+        at_most: bool = False,
+        possible: tuple[float, float] = (-math.inf, math.inf),
+    ) -> Verdict:
+        """Hold an interval against a need and a floor.
+
+        ``enough`` when the whole interval is at or beyond the need, ``limiting``
+        when the whole interval is below the floor, else ``borderline``. A number
+        that is not finite, out of ``possible``, or outside its own interval is an
+        ``error``, never a pass. ``reason`` is a format string over the arguments.
+        """
+        numbers = (estimate, low, high)
+        ordered = all(map(math.isfinite, numbers)) and low <= estimate <= high
+        if not ordered or not possible[0] <= low <= high <= possible[1]:
+            return cls(
+                status=Status.ERROR,
+                reason=f"The statistic came out as {estimate} ({low} to {high}), which is "
+                "impossible: nothing is concluded from it.",
+                unit=unit,
+            )
+        if at_most:
+            passed, failed = high <= need, floor is not None and low > floor
+        else:
+            passed, failed = low >= need, floor is not None and high < floor
+        status = Status.ENOUGH if passed else Status.LIMITING if failed else Status.BORDERLINE
+        values = {"estimate": estimate, "low": low, "high": high, "need": need, "floor": floor}
+        return cls(status=status, reason=reason.format(**values), unit=unit, **values)
+
+    def at_most(self, ceiling: Status, because: str) -> Verdict:
+        """Lower an ``enough`` to ``ceiling`` and say why."""
+        if self.status is not Status.ENOUGH:
+            return self
+        return replace(self, status=ceiling, reason=f"{self.reason} {because}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One check's answer on one data set.
+
+    Attributes
+    ----------
+    check
+        The check with the thresholds it was run with.
+    verdict
+        Its judgement; rebuilt by ``check.judge(tables)``.
+    tables
+        Tidy tables by name; estimates stand beside ``low`` and ``high``.
+    seed
+        Seed of the run; the check's own stream is keyed by its name.
+    seconds
+        Wall-clock time of the check.
+    """
+
+    check: Check
+    verdict: Verdict
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    seed: int = 0
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.check.name
+
+    @property
+    def stage(self) -> Stage | None:
+        return self.check.stage
+
+    @property
+    def multiple_of_need(self) -> float | None:
+        """Estimate as a multiple of the need; 1 is just enough, whatever the direction."""
+        v = self.verdict
+        if v.estimate is None or not v.need:
+            return None
+        if self.check.at_most:
+            return v.need / max(v.estimate, v.need / 100)
+        return max(v.estimate, 0.0) / v.need
+
+    def table(self, name: str | None = None) -> pd.DataFrame:
+        """The table of that name; the first one when no name is given."""
+        if not self.tables:
+            raise KeyError(f"{self.name} has no tables: {self.verdict.reason}")
+        return self.tables[name if name is not None else next(iter(self.tables))]
+
+    def figures(self) -> Mapping[str, object]:
+        """Charts drawn again from the tables."""
+        return self.check.plot(self.tables) if self.tables else {}
+
+    def figure(self, name: str | None = None):
+        """One chart as a matplotlib figure; the first one when no name is given."""
+        charts = self.figures()
+        if not charts:
+            raise KeyError(f"{self.name} draws no figure: {self.verdict.reason}")
+        return charts[name if name is not None else next(iter(charts))].figure()

@@ -1,0 +1,33 @@
+"""Every threshold of a verdict, in one place, under one version.
+
+A threshold changes only together with the validation study. ``need`` is what a
+stage must reach, ``floor`` is the value below which it is limiting.
+"""
+
+VERSION = "2026.1"
+
+# Measurement: a regulator is readable at this reliability ...
+READABLE = 0.20
+# ... and this share of regulators must be readable (both conventions).
+READABLE_SHARE_NEED = 0.50
+READABLE_SHARE_FLOOR = 0.20
+
+# Sampling: agreement of partial correlations between halves of the data.
+# The need was measured in the preliminary study; the floor is a convention.
+STABILITY_NEED = 0.20
+STABILITY_FLOOR = 0.10
+
+# Modules: agreement of plain correlations between halves (conventions, not validated).
+MODULES_NEED = 0.40
+MODULES_FLOOR = 0.20
+
+# Confounding: median share of a gene's variance owned by batch and donor, at most (convention).
+CONFOUNDED_NEED = 0.15
+
+# Fewer observations than this cannot be split into halves or folds.
+MIN_OBSERVATIONS_SAMPLING = 10
+# Fewer than this are refused.
+MIN_OBSERVATIONS = 5
+MIN_REGULATORS = 3
+# Fewer labelled donors than this cannot be kept whole in halves.
+MIN_DONORS = 6
