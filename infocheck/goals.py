@@ -1,0 +1,331 @@
+"""From verdicts of checks to verdicts for what people want to do.
+
+The lowest stage on a goal's path decides; nothing is averaged. A goal is
+*excluded* when a necessary condition fails, *supported* when every condition
+holds and independent data agree, and otherwise *not excluded*, which is no pass.
+Reads verdicts and tables, never the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from infocheck import thresholds
+from infocheck.result import Answer, Result, Stage, Status, Verdict
+
+NETWORK_PATH = (
+    Stage.MEASUREMENT,
+    Stage.SAMPLING,
+    Stage.PREDICTABILITY,
+    Stage.SPECIFICITY,
+    Stage.CONFOUNDING,
+)
+
+# Most limiting first. What could not be assessed hides no known weak link, so a
+# measured borderline outranks it; it still keeps a goal from being supported.
+_SEVERITY = (
+    Status.LIMITING,
+    Status.ERROR,
+    Status.BORDERLINE,
+    Status.NOT_ASSESSED,
+    Status.ENOUGH,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """Something people want to do with the data."""
+
+    key: str
+    title: str
+    subtitle: str
+    path: tuple[Stage, ...] = NETWORK_PATH
+    # Roles of which one must be labelled, and the sentence when none is.
+    inputs: tuple[str, ...] = ()
+    levels: int = 1
+    absent: str = ""
+    is_network: bool = True
+
+
+GOALS = (
+    Goal(
+        key="modules",
+        title="Gene modules",
+        subtitle="groups that vary together",
+        path=(Stage.MEASUREMENT, Stage.SAMPLING),
+        is_network=False,
+    ),
+    Goal(key="confident_edges", title="High-confidence edges", subtitle="at FDR 10%"),
+    Goal(key="regulator_targets", title="Targets of one regulator", subtitle="one factor in mind"),
+    Goal(key="whole_network", title="Whole network", subtitle="every regulator, every target"),
+    Goal(
+        key="edge_direction",
+        title="Edge direction",
+        subtitle="between two regulators",
+        inputs=("perturbation", "time"),
+        absent="Nothing breaks the symmetry between two correlated genes: no perturbation, "
+        "time course or genotype is labelled.",
+    ),
+    Goal(
+        key="perturbation_response",
+        title="Perturbation response",
+        subtitle="of unseen perturbations",
+        inputs=("perturbation",),
+        levels=2,
+        absent="There are no two labelled perturbations: none to learn from and another to "
+        "test on.",
+    ),
+)
+
+# Only these need contrasts between conditions, so only these fall with an aliased one.
+_NEED_CONTRASTS = frozenset({"edge_direction", "perturbation_response"})
+
+LIFT = {
+    Stage.MEASUREMENT: "More reads per cell, or pooled profiles per donor and cell type.",
+    Stage.SAMPLING: "More independent observations: donors, conditions or perturbations. "
+    "More cells of the same donors help less.",
+    Stage.PREDICTABILITY: "Conditions in which the regulators vary more.",
+    Stage.SPECIFICITY: "Evidence other than co-expression: perturbations, binding or motifs.",
+    Stage.CONFOUNDING: "Spread conditions and donors over batches; two samples of each "
+    "condition in a common batch are the least.",
+    Stage.PROXY: "Protein, activity or perturbation data for the regulators.",
+}
+_LIFT_INPUT = "Perturb regulators and label the perturbation"
+_LIFT_TIME = ", or sample a time course"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageState:
+    """Status of one link of the chain and the result that set it."""
+
+    stage: Stage
+    status: Status
+    result: Result | None = None
+
+    @property
+    def multiple(self) -> float | None:
+        return self.result.multiple_of_need if self.result else None
+
+    @property
+    def reason(self) -> str:
+        if self.result is None:
+            return "This version of infocheck has no check for this stage yet."
+        return self.result.verdict.reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """One-sided upper bound in normalised AUPR: 0 is guessing, 1 is perfect."""
+
+    value: float
+    unit: str
+    panel: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoalVerdict:
+    """The answer for one goal.
+
+    ``path`` maps each stage to its status for this goal, or None where the goal
+    does not need it.
+    """
+
+    goal: Goal
+    verdict: Answer
+    limiting_stage: Stage | None
+    reason: str
+    lift: str | None = None
+    at_best: Bound | None = None
+    path: Mapping[Stage, Status | None] = field(default_factory=dict)
+    # Of the regulators, how many this goal is not excluded for, and how many there are.
+    regulators: tuple[int, int] | None = None
+
+    @property
+    def key(self) -> str:
+        return self.goal.key
+
+
+def stage_states(results: Mapping[str, Result]) -> dict[Stage, StageState]:
+    """The chain: each stage with the lowest status among the checks that gate it."""
+    return {stage: _stage_state(stage, results.values()) for stage in Stage}
+
+
+def decide(
+    results: Mapping[str, Result], *, n_obs: int, role_levels: Mapping[str, int]
+) -> dict[str, GoalVerdict]:
+    """A verdict for every goal, in the order of the contract.
+
+    Parameters
+    ----------
+    results
+        Results by check name.
+    n_obs
+        Number of observations.
+    role_levels
+        Levels of each labelled role; for perturbations without the control.
+    """
+    states = stage_states(results)
+    return {
+        goal.key: _decide(goal, states, results, n_obs=n_obs, role_levels=role_levels)
+        for goal in GOALS
+    }
+
+
+def _stage_state(stage: Stage, results: Iterable[Result]) -> StageState:
+    gates = [r for r in results if r.stage is stage and r.check.gate]
+    if not gates:
+        return StageState(stage=stage, status=Status.NOT_ASSESSED)
+    lowest = min(gates, key=lambda r: (_SEVERITY.index(r.verdict.status), _or_one(r)))
+    return StageState(stage=stage, status=lowest.verdict.status, result=lowest)
+
+
+def _or_one(result: Result) -> float:
+    multiple = result.multiple_of_need
+    return 1.0 if multiple is None else multiple
+
+
+def _decide(
+    goal: Goal,
+    states: Mapping[Stage, StageState],
+    results: Mapping[str, Result],
+    *,
+    n_obs: int,
+    role_levels: Mapping[str, int],
+) -> GoalVerdict:
+    links = {stage: _link(goal, stage, states[stage], results) for stage in goal.path}
+    path = {stage: links[stage].status if stage in links else None for stage in Stage}
+
+    if goal.is_network and n_obs < thresholds.MIN_OBSERVATIONS_SAMPLING:
+        reason = (
+            f"{n_obs} observations cannot be split into halves that agree or disagree; at least "
+            f"{thresholds.MIN_OBSERVATIONS_SAMPLING} are needed before a network can be judged."
+        )
+        return GoalVerdict(
+            goal=goal,
+            verdict=Answer.EXCLUDED,
+            limiting_stage=Stage.SAMPLING,
+            reason=reason,
+            lift=LIFT[Stage.SAMPLING],
+            path=path,
+        )
+    if goal.inputs and not any(role_levels.get(r, 0) >= goal.levels for r in goal.inputs):
+        lift = _LIFT_INPUT + (_LIFT_TIME if "time" in goal.inputs else "") + "."
+        return GoalVerdict(
+            goal=goal,
+            verdict=Answer.EXCLUDED,
+            limiting_stage=Stage.CONFOUNDING,
+            reason=goal.absent,
+            lift=lift,
+            path={**path, Stage.CONFOUNDING: Status.LIMITING},
+        )
+
+    weakest = min(links.values(), key=_weakness)
+    readable = _readable(results) if goal.key == "regulator_targets" else None
+    if readable and readable[0] == 0 and weakest.status is not Status.LIMITING:
+        return GoalVerdict(
+            goal=goal,
+            verdict=Answer.EXCLUDED,
+            limiting_stage=Stage.MEASUREMENT,
+            reason=f"None of {readable[1]} regulators is measured well enough to be a predictor.",
+            lift=LIFT[Stage.MEASUREMENT],
+            path={**path, Stage.MEASUREMENT: Status.LIMITING},
+            regulators=readable,
+        )
+
+    statuses = {link.status for link in links.values()}
+    supported = statuses == {Status.ENOUGH} and goal.key == "modules" and _donors_apart(results)
+    if Status.LIMITING in statuses:
+        verdict, readable = Answer.EXCLUDED, readable and (0, readable[1])
+    elif Status.ERROR in statuses or statuses == {Status.NOT_ASSESSED}:
+        verdict = Answer.NOT_ASSESSED
+    elif supported:
+        verdict = Answer.SUPPORTED
+    else:
+        verdict = Answer.NOT_EXCLUDED
+    return GoalVerdict(
+        goal=goal,
+        verdict=verdict,
+        limiting_stage=None if supported else weakest.stage,
+        reason=_reason(goal, weakest, verdict, readable),
+        lift=None if supported else LIFT[weakest.stage],
+        path=path,
+        regulators=readable,
+    )
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A stage as one goal sees it."""
+
+    stage: Stage
+    status: Status
+    reason: str
+    multiple: float | None
+
+
+def _link(goal: Goal, stage: Stage, state: StageState, results: Mapping[str, Result]) -> _Link:
+    if goal.key == "modules" and stage is Stage.SAMPLING:
+        verdict = modules_sampling(results)
+        multiple = verdict.estimate / verdict.need if verdict.need else None
+        return _Link(stage, verdict.status, verdict.reason, multiple)
+    status = state.status
+    aliased = stage is Stage.CONFOUNDING and status is Status.LIMITING
+    if aliased and goal.key not in _NEED_CONTRASTS:
+        status = Status.BORDERLINE
+    return _Link(stage, status, state.reason, state.multiple)
+
+
+def modules_sampling(results: Mapping[str, Result]) -> Verdict:
+    """Sampling as modules need it: agreement of plain correlations between halves."""
+    result = results.get("stability")
+    if result is None or "summary" not in result.tables:
+        status = result.verdict.status if result else Status.NOT_ASSESSED
+        reason = result.verdict.reason if result else "Stability was not assessed."
+        return Verdict(status=status, reason=reason)
+    row = result.tables["summary"].set_index("statistic").loc["stab_c"]
+    return Verdict.against(
+        estimate=row["estimate"],
+        low=row["low"],
+        high=row["high"],
+        need=thresholds.MODULES_NEED,
+        floor=thresholds.MODULES_FLOOR,
+        possible=(-1.0, 1.0),
+        unit="rank agreement of correlations",
+        reason="Two halves of the data agree on plain correlations at {estimate:.2f} "
+        "({low:.2f}–{high:.2f}); {need:.2f} is needed.",
+    )
+
+
+def _weakness(link: _Link) -> tuple[int, float, int]:
+    multiple = 1.0 if link.multiple is None else link.multiple
+    return _SEVERITY.index(link.status), multiple, list(Stage).index(link.stage)
+
+
+def _readable(results: Mapping[str, Result]) -> tuple[int, int] | None:
+    """Regulators whose reliability is not shown to be too low, and all of them."""
+    result = results.get("reliability")
+    if result is None or "genes" not in result.tables:
+        return None
+    high = result.tables["genes"]["high"]
+    return int((high >= thresholds.READABLE).sum()), len(high)
+
+
+def _donors_apart(results: Mapping[str, Result]) -> bool:
+    """Did the halves of the stability check share no donor?"""
+    result = results.get("stability")
+    if result is None or "summary" not in result.tables:
+        return False
+    return bool((result.tables["summary"]["halves"] == "donors").all())
+
+
+def _reason(goal: Goal, weakest: _Link, verdict: Answer, readable: tuple[int, int] | None) -> str:
+    if verdict is Answer.SUPPORTED:
+        return (
+            "Halves of the data that share no donor agree on them. Modules are groups of "
+            "genes that vary together, not regulation."
+        )
+    reason = weakest.reason
+    if readable and verdict is Answer.NOT_EXCLUDED:
+        reason = f"{readable[0]} of {readable[1]} regulators are measured well enough. {reason}"
+    return reason
