@@ -83,8 +83,7 @@ class Chart:
 
 
 def _rc() -> dict[str, float]:
-    sizes = {"axes.labelsize": 13, "xtick.labelsize": 12, "ytick.labelsize": 12, "font.size": 12}
-    return sizes
+    return {"axes.labelsize": 13, "xtick.labelsize": 12, "ytick.labelsize": 12, "font.size": 12}
 
 
 def _themed(svg: str, name: str, title: str) -> str:
@@ -98,11 +97,7 @@ def _themed(svg: str, name: str, title: str) -> str:
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", svg)
     # One decimal of a pixel is enough, inside geometry only: labels stay as they are.
-    svg = re.sub(
-        r'\b(d|x|y|transform)="([^"]*)"',
-        lambda m: f'{m[1]}="{re.sub(r"-?\d+\.\d+", _one_decimal, m[2])}"',
-        svg,
-    )
+    svg = re.sub(r'\b(d|x|y|transform)="([^"]*)"', _short_numbers, svg)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) version="[^"]*"', r"\1", svg, count=1)
@@ -113,5 +108,6 @@ def _themed(svg: str, name: str, title: str) -> str:
     return re.sub(r">\s+<", "><", svg).strip()
 
 
-def _one_decimal(match: re.Match[str]) -> str:
-    return f"{float(match[0]):.1f}"
+def _short_numbers(attribute: re.Match[str]) -> str:
+    values = re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.1f}", attribute[2])
+    return f'{attribute[1]}="{values}"'
