@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from infocheck import regulators as regulator_choice
 from infocheck import roles as role_choice
 from infocheck import splits as split_choice
 from infocheck import thresholds, values
+from infocheck.engine import Engine
 from infocheck.errors import InputError, suggest
 from infocheck.panel import Panel
 from infocheck.roles import Role
@@ -66,6 +67,8 @@ class Dataset:
         are no counts.
     panel, splits
         Genes and divisions of rows of the second pass.
+    engine
+        Where work on the data runs.
     """
 
     name: str
@@ -86,6 +89,7 @@ class Dataset:
     panel: Panel
     splits: Splits
     matrix: Matrix
+    engine: Engine = field(default_factory=Engine)
     measured: Moments | None = None
 
     @property
@@ -134,6 +138,7 @@ class Dataset:
         targets: int | str | Path | None = None,
         transpose: bool = False,
         seed: int = 0,
+        engine: Engine | None = None,
     ) -> Dataset:
         """Open, check, and read once through the values.
 
@@ -173,9 +178,9 @@ class Dataset:
             roles = {name: role for name, role in roles.items() if role.n_levels > 1}
         rng = np.random.default_rng([seed, 1])
         panel = panels.choose(scan, chosen.mask, opened.genes, targets, rng)
-        if panel.p < panel.n_expressed:
+        if panel.p < len(panel.expressed):
             notes.append(
-                f"{panel.p:,} of {panel.n_expressed:,} varying regulators, the most "
+                f"{panel.p:,} of {len(panel.expressed):,} varying regulators, the most "
                 "over-dispersed, entered the network statistics."
             )
         return cls(
@@ -197,6 +202,7 @@ class Dataset:
             panel=panel,
             splits=split_choice.draw(int(kept.sum()), roles, rng),
             matrix=matrix,
+            engine=engine or Engine(),
         )
 
 

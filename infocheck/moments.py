@@ -10,26 +10,51 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
 
 from infocheck.dataset import Dataset
-from infocheck.engine import Engine
 from infocheck.splits import FOLDS, SPLITS
 from infocheck.stats.sums import CrossSums
 
 PATTERNS = 2**SPLITS
 
 
+class _Additive:
+    """Adds field by field."""
+
+    def __add__(self, other: Self) -> Self:
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return type(self)(*(a + b for a, b in pairs))
+
+
 @dataclass(frozen=True)
-class GroupSums:
+class GroupSums(_Additive):
+    """First and second moments of every panel gene by jackknife group.
+
+    Attributes
+    ----------
+    n
+        Rows, shape (groups,).
+    total, squares
+        Sums of shifted values and of their squares, shape (groups, g).
+    """
+
+    n: np.ndarray
+    total: np.ndarray
+    squares: np.ndarray
+
+
+@dataclass(frozen=True)
+class LevelSums(_Additive):
     """First moments of every panel gene by jackknife group and level of a factor.
 
     Attributes
     ----------
     n
-        Rows, shape (groups, levels).
+        Rows, shape (groups, levels); the last level holds rows without a label.
     total
         Sums of shifted values, shape (groups, levels, g).
     """
@@ -37,12 +62,26 @@ class GroupSums:
     n: np.ndarray
     total: np.ndarray
 
-    def __add__(self, other: GroupSums) -> GroupSums:
-        return GroupSums(self.n + other.n, self.total + other.total)
+
+@dataclass(frozen=True)
+class DepthSums(_Additive):
+    """Sums with the log size factor by jackknife group.
+
+    Attributes
+    ----------
+    total, squares
+        Of the log size factor, shape (groups,).
+    products
+        Of the log size factor and shifted values, shape (groups, g).
+    """
+
+    total: np.ndarray
+    squares: np.ndarray
+    products: np.ndarray
 
 
 @dataclass(frozen=True)
-class TechnicalSums:
+class TechnicalSums(_Additive):
     """Sums for the counting noise of every panel gene, by group.
 
     Attributes
@@ -57,10 +96,6 @@ class TechnicalSums:
     total: np.ndarray
     squares: np.ndarray
     noise: np.ndarray
-
-    def __add__(self, other: TechnicalSums) -> TechnicalSums:
-        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return TechnicalSums(*(a + b for a, b in pairs))
 
 
 @dataclass(frozen=True)
@@ -99,12 +134,11 @@ class Moments:
         Sums for each of the 8 combinations of halves in 3 splits: regulators
         against regulators and the stability sample, with fourth moments.
     groups
-        Rows and totals by jackknife group, squares included.
+        Moments by jackknife group.
     levels
         For each labelled role, sums by jackknife group and level.
     depth
-        By jackknife group: sum, sum of squares and products with the panel of
-        the log size factor; None without counts.
+        Sums with the log size factor; None without counts.
     technical
         Counting-noise sums by jackknife group; None without counts.
     strata
@@ -117,9 +151,8 @@ class Moments:
     folds: tuple[CrossSums, ...]
     patterns: tuple[CrossSums, ...]
     groups: GroupSums
-    squares: np.ndarray
-    levels: Mapping[str, GroupSums]
-    depth: GroupSums | None
+    levels: Mapping[str, LevelSums]
+    depth: DepthSums | None
     technical: TechnicalSums | None
     strata: TechnicalSums | None
     sample: RowSample
@@ -149,7 +182,6 @@ class Moments:
             folds=tuple(a + b for a, b in zip(self.folds, other.folds, strict=True)),
             patterns=tuple(a + b for a, b in zip(self.patterns, other.patterns, strict=True)),
             groups=self.groups + other.groups,
-            squares=self.squares + other.squares,
             levels={name: self.levels[name] + other.levels[name] for name in self.levels},
             depth=optional(self.depth, other.depth),
             technical=optional(self.technical, other.technical),
@@ -158,18 +190,16 @@ class Moments:
         )
 
     @classmethod
-    def of(
-        cls, data: Dataset, engine: Engine | None = None, *, rows: slice = slice(None)
-    ) -> Moments:
-        """One pass over the rows of a data set, or over the rows of a slice of it."""
-        return _Pass(data, engine or Engine(), rows).run()
+    def of(cls, data: Dataset, *, rows: slice = slice(None)) -> Moments:
+        """One pass over the kept rows of a data set, or over a slice of them."""
+        return _Pass(data, rows).run()
 
 
 class _Pass:
     """Accumulates one pass; every accumulator belongs to one task, so order is fixed."""
 
-    def __init__(self, data: Dataset, engine: Engine, rows: slice) -> None:
-        self.data, self.engine = data, engine
+    def __init__(self, data: Dataset, rows: slice) -> None:
+        self.data = data
         self.start, self.stop, _ = rows.indices(data.n)
         panel, splits = data.panel, data.splits
         p, g = panel.p, len(panel.genes)
@@ -178,22 +208,22 @@ class _Pass:
         self.folds = [CrossSums.zeros(p, g) for _ in range(FOLDS)]
         self.patterns = [CrossSums.zeros(p, h, fourth=True) for _ in range(PATTERNS)]
         self.n_groups = splits.n_groups
-        self.groups = self._empty(1)
-        self.squares = np.zeros((self.n_groups, g))
-        self.levels = {name: self._empty(r.n_levels + 1) for name, r in data.roles.items()}
+        k = self.n_groups
+        self.groups = GroupSums(np.zeros(k), np.zeros((k, g)), np.zeros((k, g)))
+        self.levels = {
+            name: LevelSums(np.zeros((k, r.n_levels + 1)), np.zeros((k, r.n_levels + 1, g)))
+            for name, r in data.roles.items()
+        }
         counts = data.is_counts
-        self.depth = None if data.depth is None else self._empty(2)
+        self.depth = None
+        if data.depth is not None:
+            self.depth = DepthSums(np.zeros(k), np.zeros(k), np.zeros((k, g)))
         self.technical = self._noise(self.n_groups) if counts else None
         self.stratum = strata(data) if counts else None
         self.strata = None
         if self.stratum is not None:
             self.strata = self._noise(int(self.stratum.max()) + 1)
         self.sampled: list[RowSample] = []
-
-    def _empty(self, levels: int) -> GroupSums:
-        g = len(self.data.panel.genes)
-        shape = (self.n_groups, levels)
-        return GroupSums(np.zeros(shape), np.zeros((*shape, g)))
 
     def _noise(self, groups: int) -> TechnicalSums:
         g = len(self.data.panel.genes)
@@ -211,7 +241,7 @@ class _Pass:
                 part = block[low - first : high - first]
                 self._add(_panel_values(part, data.panel.genes), np.arange(low, high))
             done += len(kept)
-            self.engine.progress("Reading rows", done, data.n_obs)
+            data.engine.progress("Reading rows", done, data.n_obs)
         g = len(data.panel.genes)
         empty = RowSample(np.empty(0, np.int64), np.empty((0, g)))
         return Moments(
@@ -219,7 +249,6 @@ class _Pass:
             folds=tuple(self.folds),
             patterns=tuple(self.patterns),
             groups=self.groups,
-            squares=self.squares,
             levels=self.levels,
             depth=self.depth,
             technical=self.technical,
@@ -241,7 +270,7 @@ class _Pass:
         tasks.append(lambda: self._first_moments(rows, values))
         if factor is not None and self.technical is not None:
             tasks.append(lambda: self._noise_sums(rows, raw, factor))
-        self.engine.map(lambda task: task(), tasks)
+        data.engine.map(lambda task: task(), tasks)
 
     def _fold(self, fold: int, rows: np.ndarray, values: np.ndarray) -> None:
         self.folds[fold].update(values[self.data.splits.fold[rows] == fold])
@@ -254,17 +283,17 @@ class _Pass:
     def _first_moments(self, rows: np.ndarray, values: np.ndarray) -> None:
         data = self.data
         group = data.splits.group[rows]
-        _add_levels(self.groups, group, np.zeros(len(rows), np.int64), values)
-        self.squares += _indicator(group, self.n_groups) @ (values * values)
+        by_group = _indicator(group, self.n_groups)
+        self.groups.n[:] += by_group @ np.ones(len(rows))
+        self.groups.total[:] += by_group @ values
+        self.groups.squares[:] += by_group @ (values * values)
         for name, role in data.roles.items():
             _add_levels(self.levels[name], group, role.complete()[rows], values)
         if self.depth is not None and data.depth is not None:
             depth = data.depth[rows]
-            by_group = _indicator(group, self.n_groups)
-            # Columns: the depth itself, its square; totals: products with the panel.
-            self.depth.n[:, 0] += by_group @ depth
-            self.depth.n[:, 1] += by_group @ depth**2
-            self.depth.total[:, 0] += by_group @ (values * depth[:, None])
+            self.depth.total[:] += by_group @ depth
+            self.depth.squares[:] += by_group @ depth**2
+            self.depth.products[:] += by_group @ (values * depth[:, None])
 
     def _noise_sums(self, rows: np.ndarray, raw: np.ndarray, factor: np.ndarray) -> None:
         share = raw / factor[:, None]
@@ -305,11 +334,11 @@ def _indicator(code: np.ndarray, levels: int) -> sp.csr_matrix:
     return sp.csr_matrix((np.ones(n), (code, np.arange(n))), shape=(levels, n))
 
 
-def _add_levels(sums: GroupSums, group: np.ndarray, level: np.ndarray, values: np.ndarray) -> None:
+def _add_levels(sums: LevelSums, group: np.ndarray, level: np.ndarray, values: np.ndarray) -> None:
     groups, levels = sums.n.shape
     cell = group * levels + level
-    sums.n += np.bincount(cell, minlength=groups * levels).reshape(groups, levels)
-    sums.total += (_indicator(cell, groups * levels) @ values).reshape(sums.total.shape)
+    sums.n[:] += np.bincount(cell, minlength=groups * levels).reshape(groups, levels)
+    sums.total[:] += (_indicator(cell, groups * levels) @ values).reshape(sums.total.shape)
 
 
 def _add_noise(
@@ -320,4 +349,4 @@ def _add_noise(
     by_group = _indicator(group, len(sums.n))
     sums.n[:] += np.bincount(group, minlength=len(sums.n))
     for total, part in zip((sums.total, sums.squares, sums.noise), parts, strict=True):
-        total += by_group @ part
+        total[:] += by_group @ part

@@ -33,15 +33,16 @@ class Panel:
         Positions in the panel of the over-dispersed targets.
     sampled
         Positions in the panel of the random targets that stability is judged on.
-    n_expressed
-        Regulators that vary, of which at most 1,000 are in the panel.
+    expressed
+        Positions in the panel of all regulators that vary: the first p, and those
+        beyond the cap of 1,000, which are measured but are no predictors.
     """
 
     genes: np.ndarray
     p: int
     targets: np.ndarray
     sampled: np.ndarray
-    n_expressed: int
+    expressed: np.ndarray
 
     @property
     def half_columns(self) -> np.ndarray:
@@ -94,11 +95,11 @@ def choose(
         size = min(STABILITY_TARGETS_ALL, len(regulators))
         sampled = rng.choice(regulators, size, replace=False)
     sampled = np.sort(sampled)
-    rest = np.union1d(chosen, sampled[~np.isin(sampled, regulators)])
+    rest = np.setdiff1d(np.concatenate([chosen, sampled, expressed]), regulators)
     panel = np.concatenate([regulators, rest]).astype(np.int64)
     position = np.full(len(genes), -1)
     position[panel] = np.arange(len(panel))
-    return Panel(panel, len(regulators), position[chosen], position[sampled], len(expressed))
+    return Panel(panel, len(regulators), position[chosen], position[sampled], position[expressed])
 
 
 def dispersion(scan: Scan) -> np.ndarray:
