@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-import resource
 import sys
 import time as clock
 from collections.abc import Callable, Iterable, Mapping
@@ -192,7 +191,11 @@ def _provenance(
     }
 
 
-def _peak_memory() -> float:
-    """Largest resident size of this process so far, in MB."""
+def _peak_memory() -> float | None:
+    """Largest resident size of this process so far, in MB; None where unknown."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)

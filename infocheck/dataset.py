@@ -46,8 +46,10 @@ class Dataset:
         Cells and genes of the input, before anything was left out.
     kind
         Kind of values, see :mod:`infocheck.values`.
-    layer
-        ``X`` or the name of the layer that was read.
+    layer, layer_guessed
+        ``X`` or the name of the layer that was read, and whether that was a guess.
+    simulated
+        Was it written by :func:`infocheck.simulate`?
     genes, cells
         Names, shapes (n_vars,) and (n_obs,).
     roles
@@ -77,6 +79,8 @@ class Dataset:
     n_vars: int
     kind: str
     layer: str
+    layer_guessed: bool
+    simulated: bool
     genes: np.ndarray
     cells: np.ndarray
     roles: Mapping[str, Role]
@@ -161,7 +165,9 @@ class Dataset:
         }
         # Cheap refusals first: labels and lists before any value is read.
         roles, notes = role_choice.assign(opened.obs, named, control)
-        chosen = regulator_choice.choose(opened.genes, option=regulators, column=opened.column)
+        chosen = regulator_choice.choose(
+            opened.genes, option=regulators, column=opened.column, columns=opened.columns
+        )
         notes += chosen.notes
         layer, matrix, scan, more = _values(opened, counts)
         notes += more
@@ -190,6 +196,8 @@ class Dataset:
             n_vars=len(opened.genes),
             kind=scan.kind,
             layer=layer,
+            layer_guessed=counts is None,
+            simulated=opened.simulated,
             genes=opened.genes,
             cells=opened.obs.index.to_numpy(dtype=str),
             roles=roles,

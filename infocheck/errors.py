@@ -32,3 +32,9 @@ def suggest(word: str, known: Iterable[str]) -> str | None:
         return min(inside, key=len)
     near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
     return lower[near[0]] if near else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`` Did you mean X?`` for the nearest known name, or nothing; follows a sentence."""
+    near = suggest(word, known)
+    return f" Did you mean {near}?" if near else ""

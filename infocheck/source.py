@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 BLOCK_ELEMENTS = 4_000_000
 MAX_BLOCK_ROWS = 4096
 _TABLES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+# Key in uns of what infocheck.simulate writes.
+SIMULATED = "infocheck_simulation"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -73,6 +75,10 @@ class Source:
         ``matrix("X")`` or ``matrix(layer)``; InputError when it cannot be used.
     column
         A column of var, or None.
+    columns
+        Names of the columns of var.
+    simulated
+        Was it written by :func:`infocheck.simulate`?
     digest
         SHA-256 of the file, or of names and values for data in memory.
     """
@@ -84,6 +90,8 @@ class Source:
     matrix: Callable[[str], Matrix]
     column: Callable[[str], np.ndarray | None]
     digest: Callable[[], str]
+    columns: tuple[str, ...] = ()
+    simulated: bool = False
 
 
 def open_source(source: str | Path | AnnData, *, transpose: bool = False) -> Source:
@@ -176,6 +184,8 @@ def _from_h5ad(path: Path) -> Source:
         matrix=matrix,
         column=lambda name: _h5_column(var, name),
         digest=lambda: _file_digest(path),
+        columns=tuple(var) if isinstance(var, h5py.Group) else (),
+        simulated=f"uns/{SIMULATED}" in file,
     )
 
 
@@ -291,6 +301,8 @@ def _from_anndata(adata: AnnData) -> Source:
         matrix=matrix,
         column=column,
         digest=digest,
+        columns=tuple(map(str, adata.var.columns)),
+        simulated=SIMULATED in adata.uns,
     )
 
 

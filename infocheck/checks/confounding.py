@@ -105,8 +105,9 @@ class Confounding(Check):
             at_most=True,
             unit=self.unit,
             possible=(-1.0, 1.0),
-            reason=f"{row['factors'].capitalize()} hold {{estimate:.0%}} ({{low:.0%}}–{{high:.0%}}) "
-            "of the variance of the median gene; at most {need:.0%} is wanted.",
+            reason=f"{row['factors'].capitalize()} hold{'' if ' and ' in row['factors'] else 's'} "
+            "{estimate:.0%} ({low:.0%}–{high:.0%}) of the variance of the median gene; "
+            "at most {need:.0%} is wanted.",
         )
 
     def _aliased(self, tables: Tables) -> Verdict:

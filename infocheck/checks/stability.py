@@ -427,5 +427,6 @@ def _optimism(row: pd.Series) -> str:
     if row["halves"] != "cells":
         return ""
     if row["labelled_donors"]:
-        return f" This is optimistic: with {row['labelled_donors']:.0f} donors the halves share donors."
+        donors = f"{row['labelled_donors']:.0f} donors"
+        return f" This is optimistic: with {donors} the halves share donors."
     return ""
