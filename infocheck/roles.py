@@ -151,7 +151,7 @@ def _named(obs: pd.DataFrame, role: str, column: str) -> Role:
         raise InputError(f"{option}: there is no column {column!r} in obs{_near(obs, column)}.")
     found = _role(obs, column, role, guessed=False)
     problem = _unfit(found, len(obs))
-    if problem and not (role == "time" and found.n_levels == len(obs)):
+    if problem and not _each_row_its_own(found, role, len(obs)):
         raise InputError(f"{option}: column {column!r} {problem}; it cannot serve as {role}.")
     return found
 
@@ -174,12 +174,19 @@ def _guessed(obs: pd.DataFrame, role: str, taken: set[str]) -> tuple[Role | None
                 continue
             found = _role(obs, column, role, guessed=True)
             problem = _unfit(found, len(obs))
-            if problem is None and role != "time" and found.n_levels > len(obs) / 2:
+            if role == "perturbation" and _each_row_its_own(found, role, len(obs)):
+                problem = None
+            elif problem is None and role != "time" and found.n_levels > len(obs) / 2:
                 problem = f"has {found.n_levels} levels for {len(obs)} rows"
             if problem is None:
                 return found, notes
             notes.append(f"Column {column!r} {problem}, so it was not taken as {role}.")
     return None, notes
+
+
+def _each_row_its_own(found: Role, role: str, n: int) -> bool:
+    """A level per row is a panel of single perturbations, or time in fine steps."""
+    return role in ("perturbation", "time") and found.n_levels >= n
 
 
 def _unfit(role: Role, n: int) -> str | None:

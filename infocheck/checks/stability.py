@@ -15,10 +15,17 @@ from infocheck.errors import NotAssessed
 from infocheck.plotting import Chart
 from infocheck.result import Stage, Status, Verdict
 from infocheck.splits import SPLITS
-from infocheck.stats.agreement import rank_agreement, resampled_targets, top_overlap
-from infocheck.stats.partial import EdgeScores, Shrunken, edge_scores, shrinkage_weight
-from infocheck.stats.resampling import jackknife_error, t_interval
-from infocheck.stats.sums import CrossSums
+from infocheck.stats.partial import shrinkage_weight
+from infocheck.stats.resampling import t_interval
+from infocheck.stats.stability import (
+    RANKED,
+    Edges,
+    Rows,
+    Split,
+    permuted,
+    standard_errors,
+    summary,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +37,6 @@ GATE_ROWS = 800
 DRAWS = 40
 JACKKNIFE_GROUPS = 10
 MIN_EDGES = 20
-RANKED = ("stab_c", "stab_pc", "stab_pc0")
 _UNITS = {
     "donors": "donors",
     "blocks": "blocks of the time series",
@@ -74,60 +80,59 @@ class Stability(Check):
 
     def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
         _refuse(data)
-        gate_rng, target_rng, null_rng, cells_rng = rng.spawn(4)
-        rows = _Rows.of(data, gate_rng)
-        streamed = _streamed(data)
-        gate = streamed if data.is_counts or data.n <= GATE_ROWS else rows.halves()
+        row_rng, target_rng, null_rng, cell_rng = rng.spawn(4)
+        mapped, panel = data.engine.map, data.panel
+        edges = Edges(panel.p, panel.half_targets, panel.own)
+        rows = _rows(data, row_rng)
+        streamed = [(data.moments.half(s, 0), data.moments.half(s, 1)) for s in range(SPLITS)]
+        capped = len(rows) < data.n and not data.is_counts
+        splits = _scored(rows.sums(edges.p) if capped else streamed, edges, data)
+        _require_edges(splits)
 
-        scores = data.engine.map(lambda pair: _scored(pair, data), gate)
-        _require_edges(scores)
-        summary = _summary(scores)
-        errors = _errors(rows, scores, target_rng, data)
-        null = _null(rows, null_rng, data)
-        table = self._table(summary, errors, null, data, rows)
-        extra = []
-        if gate is not streamed:
-            extra.append(("stab_pc_all_rows", streamed, data.n))
+        table = self._table(
+            summary(splits),
+            standard_errors(rows, edges, splits, target_rng, mapped),
+            null := permuted(rows, edges, DRAWS, null_rng, mapped),
+            groups=rows.n_groups,
+            facts={
+                "rows": sum(splits[0].rows),
+                "halves": data.splits.kind,
+                "labelled_donors": _labelled_donors(data),
+            },
+        )
+        context = {}
+        if capped:
+            context["stab_pc_all_rows"] = _scored(streamed, edges, data)
         if data.splits.kind == "donors":
-            extra.append(("stab_pc_cells", rows.halves(_cell_halves(rows, cells_rng)), len(rows)))
-        table = _with_context(table, extra, data)
-        return {"summary": table, "splits": _splits(scores), "null": null}
+            mixed = np.stack([cell_rng.permutation(len(rows)) % 2 == 1 for _ in range(SPLITS)])
+            context["stab_pc_cells"] = _scored(rows.sums(edges.p, mixed), edges, data)
+        return {
+            "summary": _with_context(table, context, _strongest(data, edges)),
+            "splits": _split_table(splits),
+            "null": _frame({"stab_pc": null}),
+        }
 
     def _table(
         self,
-        summary: Mapping[str, float],
-        errors: Mapping[str, tuple[float, int]],
-        null: pd.DataFrame,
-        data: Dataset,
-        rows: _Rows,
+        values: Mapping[str, float],
+        errors: Mapping[str, float],
+        null: np.ndarray,
+        *,
+        groups: int,
+        facts: Mapping[str, object],
     ) -> pd.DataFrame:
-        import pandas as pd
-
         needs = {
             "stab_pc": (self.need, self.floor),
             "stab_c": (thresholds.MODULES_NEED, thresholds.MODULES_FLOOR),
         }
         records = []
-        for name, estimate in summary.items():
-            error, groups = errors.get(name, (math.nan, 0))
-            low, high = t_interval(estimate, error, groups, (-1.0, 1.0))
+        for name, estimate in values.items():
+            low, high = t_interval(estimate, errors.get(name, math.nan), groups, (-1.0, 1.0))
             need, floor = needs.get(name, (math.nan, math.nan))
-            drawn = null[name].quantile(0.95) if name in null else math.nan
-            records.append(
-                {
-                    "statistic": name,
-                    "estimate": estimate,
-                    "low": low,
-                    "high": high,
-                    "null_95": drawn,
-                    "need": need,
-                    "floor": floor,
-                    "rows": data.n if data.is_counts else len(rows),
-                    "halves": data.splits.kind,
-                    "labelled_donors": _labelled_donors(data),
-                }
-            )
-        return pd.DataFrame(records)
+            record = {"statistic": name, "estimate": estimate, "low": low, "high": high}
+            drawn = float(np.quantile(null, 0.95)) if name == "stab_pc" else math.nan
+            records.append({**record, "null_95": drawn, "need": need, "floor": floor, **facts})
+        return _frame(records)
 
     def judge(self, tables: Tables) -> Verdict:
         row = tables["summary"].set_index("statistic").loc["stab_pc"]
@@ -180,38 +185,26 @@ class Stability(Check):
         }
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Rows of regulators and sampled targets, with what is needed to split them."""
+def _frame(records: object) -> pd.DataFrame:
+    import pandas as pd
 
-    values: np.ndarray
-    group: np.ndarray
-    half: np.ndarray
-    p: int
+    return pd.DataFrame(records)
 
-    @classmethod
-    def of(cls, data: Dataset, rng: np.random.Generator) -> _Rows:
-        """The row sample; cut to 800 rows for values that are no counts."""
-        sample, splits, panel = data.moments.sample, data.splits, data.panel
-        chosen = np.arange(len(sample.rows))
-        if not data.is_counts and data.n > GATE_ROWS:
-            chosen = np.sort(rng.choice(chosen, GATE_ROWS, replace=False))
-        rows = sample.rows[chosen]
-        columns = panel.half_columns
-        values = sample.values[np.ix_(chosen, columns)] - data.moments.shift[columns]
-        group = splits.group[rows] % JACKKNIFE_GROUPS
-        return cls(values, np.unique(group, return_inverse=True)[1], splits.half[:, rows], panel.p)
 
-    def __len__(self) -> int:
-        return len(self.values)
+def _rows(data: Dataset, rng: np.random.Generator) -> Rows:
+    """The row sample; cut to 800 rows for values that are no counts."""
+    sample, splits, columns = data.moments.sample, data.splits, data.panel.half_columns
+    chosen = np.arange(len(sample.rows))
+    if not data.is_counts and data.n > GATE_ROWS:
+        chosen = np.sort(rng.choice(chosen, GATE_ROWS, replace=False))
+    rows = sample.rows[chosen]
+    values = sample.values[np.ix_(chosen, columns)] - data.moments.shift[columns]
+    group = np.unique(splits.group[rows] % JACKKNIFE_GROUPS, return_inverse=True)[1]
+    return Rows(values, splits.half[:, rows], group)
 
-    def halves(self, half: np.ndarray | None = None) -> list[tuple[CrossSums, CrossSums]]:
-        """Sums of both halves of every split."""
-        half = self.half if half is None else half
-        return [
-            tuple(CrossSums.of(self.values[h == side], self.p, fourth=True) for side in (0, 1))
-            for h in half
-        ]
+
+def _scored(halves: list, edges: Edges, data: Dataset) -> list[Split]:
+    return data.engine.map(lambda pair: Split.of(pair, edges), halves)
 
 
 def _refuse(data: Dataset) -> None:
@@ -247,39 +240,8 @@ def _unreplicated(data: Dataset) -> float:
     return alone / len(data.splits.half)
 
 
-def _streamed(data: Dataset) -> list[tuple[CrossSums, CrossSums]]:
-    """Sums of the halves over all rows, from the second pass."""
-    return [(data.moments.half(s, 0), data.moments.half(s, 1)) for s in range(SPLITS)]
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """Both halves of one split, scored."""
-
-    halves: tuple[EdgeScores, EdgeScores]
-    shrinkage: tuple[float, float]
-    rows: tuple[int, int]
-
-    def agreement(self, name: str) -> float:
-        a, b = (half.by_name()[name] for half in self.halves)
-        return rank_agreement(a, b)
-
-
-def _scored(pair: tuple[CrossSums, CrossSums], data: Dataset) -> _Scored:
-    weights = tuple(shrinkage_weight(sums) for sums in pair)
-    halves = tuple(_edges(s, w, data) for s, w in zip(pair, weights, strict=True))
-    return _Scored(halves, weights, tuple(s.n for s in pair))
-
-
-def _edges(sums: CrossSums, shrinkage: float, data: Dataset) -> EdgeScores:
-    panel = data.panel
-    correlation = sums.correlation()
-    model = Shrunken.of(correlation[:, : panel.p], shrinkage)
-    return edge_scores(model, correlation[:, panel.half_targets], panel.own)
-
-
-def _require_edges(scores: list[_Scored]) -> None:
-    count = int(np.isfinite(scores[0].halves[0].partial).sum())
+def _require_edges(splits: list[Split]) -> None:
+    count = int(np.isfinite(splits[0].halves[0].partial).sum())
     if count < MIN_EDGES:
         raise NotAssessed(
             f"{count} possible edges are too few for a ranking; at least {MIN_EDGES} are needed. "
@@ -287,132 +249,47 @@ def _require_edges(scores: list[_Scored]) -> None:
         )
 
 
-def _summary(scores: list[_Scored]) -> dict[str, float]:
-    """The statistics of methods 3, averaged over splits."""
-    summary = {name: float(np.mean([s.agreement(name) for s in scores])) for name in RANKED}
-    for name, score in (("stab_top", "partial"), ("stab_top0", "even")):
-        overlap = [top_overlap(*(getattr(half, score) for half in s.halves)) for s in scores]
-        summary[name] = math.log(0.1 + float(np.mean(overlap)))
-    return summary
+def _strongest(data: Dataset, edges: Edges) -> float:
+    """Mean over targets of the largest partial correlation, on all rows."""
+    total = data.moments.half(0, 0) + data.moments.half(0, 1)
+    scores = edges.scores(total, shrinkage_weight(total)).partial
+    return float(np.nanmax(scores, axis=0).mean())
 
 
-def _errors(
-    rows: _Rows, scores: list[_Scored], rng: np.random.Generator, data: Dataset
-) -> dict[str, tuple[float, int]]:
-    """Standard error of each rank agreement, and the number of jackknife groups.
-
-    Rows: leave one group out of both halves, at the shrinkage of the halves.
-    Targets: drawn with replacement. The two are independent, so variances add.
-    """
-    groups = int(rows.group.max()) + 1
-    tasks = [(split, group) for split in range(SPLITS) for group in range(groups)]
-    whole = rows.halves()
-    weights = [tuple(shrinkage_weight(sums) for sums in pair) for pair in whole]
-
-    def without(task: tuple[int, int]) -> list[float]:
-        split, group = task
-        halves = []
-        for side in (0, 1):
-            out = (rows.half[split] == side) & (rows.group == group)
-            rest = _plain(whole[split][side]) - CrossSums.of(rows.values[out], rows.p)
-            halves.append(_edges(rest, weights[split][side], data).by_name())
-        return [rank_agreement(halves[0][name], halves[1][name]) for name in RANKED]
-
-    values = np.array(data.engine.map(without, tasks)).reshape(SPLITS, groups, len(RANKED))
-    by_rows = jackknife_error(values.mean(axis=0))
-    errors = {}
-    for i, name in enumerate(RANKED):
-        pairs = [tuple(half.by_name()[name] for half in s.halves) for s in scores]
-        errors[name] = (math.hypot(by_rows[i], resampled_targets(pairs, rng)), groups)
-    return errors
-
-
-def _plain(sums: CrossSums) -> CrossSums:
-    return CrossSums(sums.n, sums.total, sums.squares, sums.gram)
-
-
-def _null(rows: _Rows, rng: np.random.Generator, data: Dataset) -> pd.DataFrame:
-    """The statistics after the targets' rows were permuted jointly: no edge is left."""
-    import pandas as pd
-
-    panel = data.panel
-    lead, targets = rows.values[:, : rows.p], rows.values[:, panel.half_targets]
-    models = []
-    for split in range(SPLITS):
-        for side in (0, 1):
-            inside = np.flatnonzero(rows.half[split] == side)
-            sums = CrossSums.of(lead[inside], rows.p, fourth=True)
-            model = Shrunken.of(sums.correlation(), shrinkage_weight(sums))
-            models.append((inside, _standard(lead[inside]), model))
-    outside = np.full(len(panel.own), -1)
-    own = np.flatnonzero(panel.own >= 0)
-
-    def one(draw_rng: np.random.Generator) -> list[float]:
-        order = draw_rng.permutation(len(rows))
-        scored = []
-        for inside, standard, model in models:
-            permuted = _standard(targets[order[inside]])
-            scores = edge_scores(model, standard.T @ permuted / len(inside), outside).by_name()
-            for values in scores.values():
-                values[panel.own[own], own] = np.nan
-            scored.append(scores)
-        pairs = list(zip(scored[::2], scored[1::2], strict=True))
-        return [float(np.mean([rank_agreement(a[k], b[k]) for a, b in pairs])) for k in RANKED]
-
-    return pd.DataFrame(data.engine.map(one, rng.spawn(DRAWS)), columns=list(RANKED))
-
-
-def _standard(values: np.ndarray) -> np.ndarray:
-    """Columns with mean 0 and variance 1; constant ones become 0."""
-    centred = values - values.mean(axis=0)
-    sd = np.sqrt((centred**2).mean(axis=0))
-    return centred * np.divide(1.0, sd, out=np.zeros_like(sd), where=sd > 1e-12)
-
-
-def _cell_halves(rows: _Rows, rng: np.random.Generator) -> np.ndarray:
-    n = len(rows)
-    return np.stack([rng.permutation(n) % 2 for _ in range(SPLITS)]).astype(bool)
-
-
-def _with_context(table: pd.DataFrame, extra: list, data: Dataset) -> pd.DataFrame:
+def _with_context(
+    table: pd.DataFrame, context: Mapping[str, list[Split]], strongest: float
+) -> pd.DataFrame:
     """Values that are shown beside the gate and judge nothing."""
     import pandas as pd
 
-    records = []
-    for name, pairs, rows in extra:
-        value = float(np.mean([_scored(pair, data).agreement("stab_pc") for pair in pairs]))
-        halves = "cells" if name.endswith("cells") else data.splits.kind
-        donors = _labelled_donors(data)
-        records.append(
-            {
-                "statistic": name,
-                "estimate": value,
-                "rows": rows,
-                "halves": halves,
-                "labelled_donors": donors,
-            }
-        )
-    total = _scored((data.moments.half(0, 0) + data.moments.half(0, 1),) * 2, data)
-    strongest = np.nanmax(total.halves[0].partial, axis=0).mean()
-    records.append({"statistic": "maxpc", "estimate": float(strongest), "rows": data.n})
+    records = [
+        {
+            "statistic": name,
+            "estimate": summary(splits)["stab_pc"],
+            "rows": sum(splits[0].rows),
+            "halves": "cells" if name.endswith("cells") else table["halves"].iloc[0],
+            "labelled_donors": table["labelled_donors"].iloc[0],
+        }
+        for name, splits in context.items()
+    ]
+    first = table.iloc[0][["rows", "halves", "labelled_donors"]].to_dict()
+    records.append({"statistic": "maxpc", "estimate": strongest, **first})
     return pd.concat([table, pd.DataFrame(records)], ignore_index=True)
 
 
-def _splits(scores: list[_Scored]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(
+def _split_table(splits: list[Split]) -> pd.DataFrame:
+    return _frame(
         [
             {
-                "split": split,
+                "split": number,
                 "statistic": name,
-                "value": s.agreement(name),
-                "rows_a": s.rows[0],
-                "rows_b": s.rows[1],
-                "shrinkage_a": s.shrinkage[0],
-                "shrinkage_b": s.shrinkage[1],
+                "value": split.agreement(name),
+                "rows_a": split.rows[0],
+                "rows_b": split.rows[1],
+                "shrinkage_a": split.shrinkage[0],
+                "shrinkage_b": split.shrinkage[1],
             }
-            for split, s in enumerate(scores)
+            for number, split in enumerate(splits)
             for name in RANKED
         ]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dpotri
 
 from infocheck.stats.sums import CrossSums
 
@@ -18,15 +18,12 @@ class Shrunken:
 
     Attributes
     ----------
-    r
-        Correlations of p regulators, shape (p, p), before shrinkage.
     shrinkage
         Weight λ of the identity.
     omega
         Inverse of ``(1-λ) r + λ I``, shape (p, p).
     """
 
-    r: np.ndarray
     shrinkage: float
     omega: np.ndarray
 
@@ -36,8 +33,11 @@ class Shrunken:
         p = len(r)
         shrunk = (1 - shrinkage) * r
         shrunk[np.diag_indices(p)] = 1.0
-        omega = cho_solve(cho_factor(shrunk, lower=True), np.eye(p))
-        return cls(r, shrinkage, (omega + omega.T) / 2)
+        lower, failed = dpotrf(shrunk, lower=1, clean=1)
+        if failed:
+            raise np.linalg.LinAlgError("shrunken correlations are not positive definite")
+        half, _ = dpotri(lower, lower=1)
+        return cls(shrinkage, half + np.tril(half, -1).T)
 
 
 def shrinkage_weight(sums: CrossSums) -> float:
