@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from infocheck.source import SIMULATED
+
 # Standard deviation of every gene's log expression; with it the reliability at a
 # mean of m counts is .284 m / (1 + .284 m), up to the variation of cell size.
 LOG_SD = 0.5
@@ -104,7 +106,8 @@ def simulate(
         ``is_regulator`` and ``true_reliability``, the share of variance of the
         depth-normalised counts that is not Poisson noise, from the simulated rates;
         0 for constant genes. ``uns["network"]``: ``source``, ``target``, ``sign``,
-        empty when ``r2`` is 0. ``uns["simulated"]``: the arguments.
+        empty when ``r2`` is 0. ``uns["infocheck_simulation"]``: the
+        arguments.
 
     Raises
     ------
@@ -166,9 +169,18 @@ def simulate(
         uns={
             "network": _edges(weights if r2 > 0 else weights[:, :0], genes, n_regulators),
             # h5ad has no None inside a dictionary that every version can read.
-            "simulated": {**arguments, "condition": condition or "none"},
+            SIMULATED: {**arguments, "condition": condition or "none"},
         },
     )
+
+
+def demo() -> anndata.AnnData:
+    """The data of ``infocheck report --demo``: sound, with donors and batches.
+
+    1,200 cells of 8 donors in 4 batches, 400 genes of which 40 are regulators, and
+    a network that explains half of every target's variation from cell to cell.
+    """
+    return simulate(seed=0)
 
 
 @dataclass(frozen=True)

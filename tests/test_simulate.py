@@ -13,6 +13,7 @@ from scipy import sparse
 
 from infocheck import simulate as module
 from infocheck.simulate import simulate
+from infocheck.source import SIMULATED
 
 # No donor, batch or hidden part: what is left is the cell-to-cell part alone.
 PLAIN = {"donors": 2, "batches": 1, "donor_share": 0.0, "batch_share": 0.0}
@@ -72,7 +73,7 @@ def test_form_of_the_result():
     assert adata.var["is_regulator"].sum() == 12
     assert adata.var["true_reliability"].between(0, 1).all()
     assert not adata.obsm
-    assert adata.uns["simulated"]["depth"] == 500
+    assert adata.uns[SIMULATED]["depth"] == 500
 
 
 def test_cell_type_is_labelled_only_when_there_are_several():
@@ -141,7 +142,7 @@ def test_survives_h5ad(tmp_path, switches):
     np.testing.assert_array_equal(
         back.uns["network"].to_numpy(str), adata.uns["network"].to_numpy(str)
     )
-    assert back.uns["simulated"] == adata.uns["simulated"]
+    assert back.uns[SIMULATED] == adata.uns[SIMULATED]
 
 
 # ----------------------------------------------------------------- the network
