@@ -174,7 +174,8 @@ def _guessed(obs: pd.DataFrame, role: str, taken: set[str]) -> tuple[Role | None
                 continue
             found = _role(obs, column, role, guessed=True)
             problem = _unfit(found, len(obs))
-            if role == "perturbation" and _each_row_its_own(found, role, len(obs)):
+            own = _each_row_its_own(found, role, len(obs))
+            if own and (role == "perturbation" or found.is_series):
                 problem = None
             elif problem is None and role != "time" and found.n_levels > len(obs) / 2:
                 problem = f"has {found.n_levels} levels for {len(obs)} rows"

@@ -118,7 +118,7 @@ def _open_path(path: Path, *, transpose: bool) -> Source:
     except OSError as problem:
         raise InputError(f"{path.name} cannot be read: {problem.strerror}.") from None
     if not head:
-        raise InputError(f"{path.name} is empty.")
+        raise InputError(f"{path.name} is empty; copy or download it again.")
     suffixes = [s.lower() for s in path.suffixes]
     zipped = suffixes[-1:] == [".gz"]
     kind = suffixes[-2] if zipped and len(suffixes) > 1 else suffixes[-1] if suffixes else ""

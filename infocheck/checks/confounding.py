@@ -106,7 +106,7 @@ class Confounding(Check):
             unit=self.unit,
             possible=(-1.0, 1.0),
             reason=f"{row['factors'].capitalize()} hold{'' if ' and ' in row['factors'] else 's'} "
-            "{estimate:.0%} ({low:.0%}–{high:.0%}) of the variance of the median gene; "
+            "{estimate:z.0%} ({low:z.0%}–{high:z.0%}) of the variance of the median gene; "
             "at most {need:.0%} is wanted.",
         )
 

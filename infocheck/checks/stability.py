@@ -145,8 +145,8 @@ class Stability(Check):
             unit=self.unit,
             possible=(-1.0, 1.0),
             reason=f"Two halves of the {_UNITS[row['halves']]} agree on the ranking of edges at "
-            "{estimate:.3f} ({low:.3f}–{high:.3f}); the need is {need:.2f}, the floor {floor:.2f}."
-            + _optimism(row),
+            "{estimate:z.3f} ({low:z.3f}–{high:z.3f}); "
+            "the need is {need:.2f}, the floor {floor:.2f}." + _optimism(row),
         )
         if not row["estimate"] > row["null_95"]:
             return verdict.at_most(
