@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 GOAL_KEYS = tuple(goal.key for goal in GOALS)
 REGULATOR_WORDS = ("human", "mouse", "all")
+TARGET_WORDS = ("all",)
 
 app = typer.Typer(
     name="infocheck",
@@ -201,7 +202,12 @@ def report(
     ] = None,
     targets: Annotated[
         str | None,
-        _option("--targets", help="File of target names.", panel=_PANEL, metavar="LIST"),
+        _option(
+            "--targets",
+            help="Number of over-dispersed targets, all, or a file of names.  [default: 2000]",
+            panel=_PANEL,
+            metavar="LIST",
+        ),
     ] = None,
     transpose: Annotated[
         bool, _option("--transpose", help="Rows of a table are genes.", panel=_PANEL)
@@ -269,7 +275,7 @@ def report(
     genes = {
         "counts": counts,
         "regulators": regulators,
-        "targets": targets,
+        "targets": int(targets) if targets and targets.isdecimal() else targets,
         "transpose": transpose,
     }
     run = {"goal": goal, "seed": seed, "jobs": jobs}
@@ -364,10 +370,11 @@ def _places(
 
 
 def _list_files(regulators: str | None, targets: str | None) -> Iterator[Path]:
-    """Files among the options that take a list."""
-    for value in (regulators, targets):
-        if value and value not in REGULATOR_WORDS and not value.startswith("var:"):
-            yield Path(value)
+    """Files among the options that also take words."""
+    if regulators and regulators not in REGULATOR_WORDS and not regulators.startswith("var:"):
+        yield Path(regulators)
+    if targets and targets not in TARGET_WORDS and not targets.isdecimal():
+        yield Path(targets)
 
 
 def _check_input(path: Path) -> None:
@@ -403,7 +410,7 @@ def _command(file: Path | None, options: dict[str, Any]) -> str:
     words = ["infocheck", "report", file.name if file else "--demo"]
     for name, value in options.items():
         flag = f"--{name.replace('_', '-')}"
-        if name in ("regulators", "targets") and value:
+        if name in ("regulators", "targets") and isinstance(value, str):
             value = Path(value).name
         if value is True:
             words.append(flag)
@@ -434,6 +441,8 @@ def _failures(*, verbose: bool = False, quiet: bool = False) -> Iterator[None]:
     if verbose:
         logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
         logging.getLogger("infocheck").setLevel(logging.DEBUG)
+    else:
+        logging.basicConfig(handlers=[logging.NullHandler()])
     try:
         # Warnings of libraries are for developers; what matters to a reader is on the page.
         with nullcontext() if verbose else warnings.catch_warnings():

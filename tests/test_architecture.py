@@ -83,10 +83,13 @@ def group(module: str) -> int:
     raise AssertionError(f"infocheck.{module} has no place in GROUPS of {Path(__file__).name}")
 
 
-def imported(path: Path) -> set[str]:
-    """Absolute dotted names that a file imports, ``a.b.c`` for ``from a.b import c``."""
+def imported(path: Path, *, at_once: bool = False) -> set[str]:
+    """Absolute dotted names that a file imports, ``a.b.c`` for ``from a.b import c``.
+
+    ``at_once`` leaves out imports inside functions.
+    """
     names = set()
-    for node in _counting(ast.parse(path.read_text("utf-8"))):
+    for node in _counting(ast.parse(path.read_text("utf-8")), at_once=at_once):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -95,14 +98,16 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-def _counting(node: ast.AST) -> Iterator[ast.AST]:
+def _counting(node: ast.AST, *, at_once: bool) -> Iterator[ast.AST]:
     """All nodes but those under ``if TYPE_CHECKING``."""
     yield node
+    if at_once and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        return
     children = list(ast.iter_child_nodes(node))
     if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
         children = node.orelse
     for child in children:
-        yield from _counting(child)
+        yield from _counting(child, at_once=at_once)
 
 
 def _absolute(node: ast.ImportFrom, path: Path) -> str:
@@ -112,9 +117,10 @@ def _absolute(node: ast.ImportFrom, path: Path) -> str:
     return ".".join([*folder, *([node.module] if node.module else [])])
 
 
-def own(path: Path) -> set[str]:
+def own(path: Path, *, at_once: bool = False) -> set[str]:
     """Modules of infocheck that a file imports, as keys of MODULES."""
-    return {_module(name) for name in imported(path) if name.partition(".")[0] == "infocheck"}
+    names = imported(path, at_once=at_once)
+    return {_module(name) for name in names if name.partition(".")[0] == "infocheck"}
 
 
 def _module(name: str) -> str:
@@ -141,7 +147,11 @@ def test_imports_point_left(module):
 
 
 def test_no_cycles():
-    graph = {module: own(path) - {module} for module, path in MODULES.items()}
+    """Inside a package a function may import late what imports its own module at once."""
+    graph = {}
+    for module, path in MODULES.items():
+        late = {used for used in own(path) if top(used) != top(module)}
+        graph[module] = (late | own(path, at_once=True)) - {module}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as cycle:
@@ -210,7 +220,9 @@ def test_the_reader_of_imports_itself(tmp_path):
         "if TYPE_CHECKING:\n    import unseen\nelse:\n    import e\n"
         "def later():\n    from f.g import h\n"
     )
-    assert imported(file) == {"typing.TYPE_CHECKING", "a.b", "c.d", "e", "f.g.h"}
+    at_once = {"typing.TYPE_CHECKING", "a.b", "c.d", "e"}
+    assert imported(file) == {*at_once, "f.g.h"}
+    assert imported(file, at_once=True) == at_once
     assert _module("infocheck.errors.InputError") == "errors"
     assert _module("infocheck.stats") == "stats.__init__"
     assert _module("infocheck.__version__") == "__init__"

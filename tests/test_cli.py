@@ -364,10 +364,15 @@ def test_unusable_files_are_found_before_anything_heavy_is_imported(stub, file, 
     assert stub.calls == []
 
 
-def test_file_of_regulators_must_exist_but_words_are_no_files(stub):
-    assert run("report", "cells.h5ad", "--regulators", "absent.txt").exit_code == 3
-    for word in ("human", "mouse", "all", "var:is_tf"):
-        assert run("report", "cells.h5ad", "--regulators", word).exit_code == 0
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("--regulators", ["human", "mouse", "all", "var:is_tf"]), ("--targets", ["all", "500"])],
+)
+def test_lists_must_exist_but_words_are_no_files(stub, option, words):
+    assert run("report", "cells.h5ad", option, "absent.txt").exit_code == 3
+    assert stub.calls == []
+    for word in words:
+        assert run("report", "cells.h5ad", option, word).exit_code == 0
 
 
 def test_input_error_is_one_line(stub):
@@ -417,6 +422,18 @@ def test_words_go_to_stderr_only(stub):
     ]
 
 
+def test_libraries_do_not_talk_into_the_words(tmp_path):
+    change = (
+        "import logging, warnings\n"
+        "stub.during = lambda: (logging.getLogger('a').warning('log'), warnings.warn('warned'))"
+    )
+    _, words = stubbed_process("report", "--demo", change=change, cwd=tmp_path).communicate()
+    assert b"log" not in words
+    assert b"warned" not in words
+    process = stubbed_process("report", "--demo", "-v", change=change, cwd=tmp_path)
+    assert b"log" in process.communicate()[1]
+
+
 def test_quiet(stub):
     result = run("report", "cells.h5ad", "--quiet")
     assert result.output == ""
@@ -435,7 +452,7 @@ def test_options_reach_the_pipeline(stub):
         "time": "t",
         "counts": "raw",
         "regulators": "tf.txt",
-        "targets": "var:keep",
+        "targets": "500",
         "goal": "modules",
     }
     words = [word for key, value in options.items() for word in (_flag(key), value)]
@@ -443,7 +460,7 @@ def test_options_reach_the_pipeline(stub):
     source, given = stub.calls[0]
     command = given.pop("command")
     assert source == Path("cells.h5ad")
-    assert given == {**options, "transpose": True, "seed": 7, "jobs": 2}
+    assert given == {**options, "targets": 500, "transpose": True, "seed": 7, "jobs": 2}
     assert command.startswith("infocheck report cells.h5ad --batch b --donor d --cell-type c ")
     assert "--transpose --goal modules --seed 7" in command
 
