@@ -7,31 +7,32 @@ Measures the information content of expression data before any network is inferr
 >>> report.to_html("report.html")  # doctest: +SKIP
 
 ``assess`` does the work, ``Report`` is what it returns, ``Dataset`` is expression data
-with the roles of its columns, ``simulate`` makes data with a known truth.
+with the roles of its columns, the module ``simulate`` makes data with a known truth, and
+``InputError`` says in one sentence what is wrong with an input.
 """
 
 from __future__ import annotations
 
 import importlib
-import sys
-import types
 from typing import TYPE_CHECKING
 
 from infocheck.version import __version__
 
 if TYPE_CHECKING:
     from infocheck import simulate
-    from infocheck.assess import assess
+    from infocheck.errors import InputError
+    from infocheck.pipeline import assess
     from infocheck.dataset import Dataset
     from infocheck.report import Report
 
-__all__ = ["Dataset", "Report", "__version__", "assess", "simulate"]
+__all__ = ["Dataset", "InputError", "Report", "__version__", "assess", "simulate"]
 
 # Imported on first use: pandas, anndata and seaborn take seconds, `import infocheck` must not.
 _HOMES = {
     "Dataset": "infocheck.dataset",
+    "InputError": "infocheck.errors",
     "Report": "infocheck.report",
-    "assess": "infocheck.assess",
+    "assess": "infocheck.pipeline",
 }
 _MODULES = ("simulate",)
 
@@ -50,18 +51,3 @@ def __getattr__(name: str) -> object:
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
-
-class _Package(types.ModuleType):
-    """Keeps the function ``infocheck.assess`` in front of the module of that name.
-
-    Importing a submodule binds it as an attribute of its package, so that
-    ``infocheck.assess(...)`` would depend on what was imported before.
-    """
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name == "assess" and isinstance(value, types.ModuleType):
-            value = getattr(value, name, value)
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -423,7 +423,7 @@ def _command(file: Path | None, options: dict[str, Any]) -> str:
 
 
 def _assess(file: Path | None, **options: Any) -> Report:
-    from infocheck.assess import assess
+    from infocheck.pipeline import assess
 
     if file is not None:
         return assess(file, **options)

@@ -62,7 +62,7 @@ class Stub:
     def modules(self) -> dict[str, types.ModuleType]:
         schema = {"$schema": "a dialect", "title": "infocheck.report/1"}
         contents = {
-            "infocheck.assess": {"assess": self.assess},
+            "infocheck.pipeline": {"assess": self.assess},
             "infocheck.simulate": {"demo": lambda: "demonstration data"},
             "infocheck.report.terminal": {
                 "lines": lambda report: ["▲ Not excluded  edges 0.14–0.2"]
@@ -577,7 +577,7 @@ def test_explain_every_check():
 # The real pipeline --------------------------------------------------------------------
 
 real = pytest.mark.skipif(
-    importlib.util.find_spec("infocheck.assess") is None, reason="no pipeline yet"
+    importlib.util.find_spec("infocheck.pipeline") is None, reason="no pipeline yet"
 )
 
 
