@@ -54,17 +54,18 @@ class Chart:
 
     def figure(self, width: float = WIDE) -> Figure:
         """The chart as a matplotlib figure, for notebooks and files."""
+        import matplotlib as mpl
         import seaborn as sns
         from matplotlib.figure import Figure
 
-        with sns.axes_style("ticks"), sns.plotting_context(rc=_rc()):
+        # A dollar sign in the name of a gene is no formula.
+        plain_text = mpl.rc_context({"text.parse_math": False})
+        with sns.axes_style("ticks", rc=_colours()), sns.plotting_context(rc=_sizes()), plain_text:
             figure = Figure(figsize=(width, self.height), layout="constrained")
             axes = figure.add_subplot()
             self.draw(axes, width)
             for side in ("top", "right"):
                 axes.spines[side].set_visible(False)
-            for side in ("left", "bottom"):
-                axes.spines[side].set_color(MUTED)
         return figure
 
     def svg(self, name: str, width: float = WIDE) -> str:
@@ -77,13 +78,22 @@ class Chart:
                 buffer,
                 format="svg",
                 transparent=True,
+                dpi=144,  # of what is rasterised: sharp on dense screens
                 metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
             )
         return _themed(buffer.getvalue(), name, self.title)
 
 
-def _rc() -> dict[str, float]:
+def _sizes() -> dict[str, float]:
     return {"axes.labelsize": 13, "xtick.labelsize": 12, "ytick.labelsize": 12, "font.size": 12}
+
+
+def _colours() -> dict[str, str]:
+    # Every colour that a style would choose must be one of the roles.
+    ink = dict.fromkeys(("text.color", "axes.labelcolor"), INK)
+    muted = dict.fromkeys(("xtick.labelcolor", "ytick.labelcolor"), INK)
+    ticks = dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), MUTED)
+    return {**ink, **muted, **ticks, "grid.color": LINE, "legend.edgecolor": LINE}
 
 
 def _themed(svg: str, name: str, title: str) -> str:
@@ -91,21 +101,47 @@ def _themed(svg: str, name: str, title: str) -> str:
     from html import escape
 
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
-    for colour, role in PALETTE.values():
-        svg = re.sub(re.escape(colour), role, svg, flags=re.I)
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    for dropped in _DROPPED:
+        svg = dropped.sub("", svg)
+    svg = re.sub(r"<[^>]*>", lambda tag: _roles(tag[0]), svg)
+    svg = re.sub(r'\bid="([^"]*)"', lambda found: _own_id(found[1], svg, name), svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", svg)
     # One decimal of a pixel is enough, inside geometry only: labels stay as they are.
     svg = re.sub(r'\b(d|x|y|transform)="([^"]*)"', _short_numbers, svg)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) version="[^"]*"', r"\1", svg, count=1)
-    head = f'<svg role="img" aria-labelledby="{name}-title"'
-    svg = svg.replace("<svg", head, 1)
-    end = svg.index(">") + 1
-    svg = f'{svg[:end]}<title id="{name}-title">{escape(title)}</title>{svg[end:]}'
+    head, rest = svg.split(">", 1)
+    view = re.search(r'viewBox="[^"]*"', head)[0]
+    head = f'<svg {view} role="img" aria-labelledby="{name}-title"'
+    svg = f'{head}><title id="{name}-title">{escape(title)}</title>{rest}'
     return re.sub(r">\s+<", "><", svg).strip()
+
+
+# The style sheet would reach the whole page, and the page has fonts of its own.
+_DROPPED = (
+    re.compile(r"<metadata>.*?</metadata>", flags=re.S),
+    re.compile(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", flags=re.S),
+    re.compile(r"font-family: [^;\"]*(; )?"),
+)
+# ``font: 12px 'DejaVu Sans'`` → size and weight alone.
+_FONT = re.compile(r"font: ((?:\w+ )*)([\d.]+px) [^;\"]*")
+
+
+def _roles(tag: str) -> str:
+    """A tag whose colours are roles of the page; never touches the words of a label."""
+    if tag.startswith("<image"):
+        return tag
+    for colour, role in PALETTE.values():
+        tag = re.sub(re.escape(colour), role, tag, flags=re.I)
+    return _FONT.sub(_size_and_weight, tag)
+
+
+def _size_and_weight(font: re.Match[str]) -> str:
+    weight = font[1].strip()
+    return f"font-size: {font[2]}" + (f"; font-weight: {weight}" if weight else "")
+
+
+def _own_id(identifier: str, svg: str, name: str) -> str:
+    """An id in the name of the figure, or nothing when nobody refers to it."""
+    return f'id="{name}-{identifier}"' if f"#{identifier}" in svg else ""
 
 
 def _short_numbers(attribute: re.Match[str]) -> str:
