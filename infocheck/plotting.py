@@ -8,6 +8,7 @@ serves the light theme, the dark theme and print.
 from __future__ import annotations
 
 import io
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,13 +75,18 @@ class Chart:
 
         with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify": False}):
             buffer = io.StringIO()
-            self.figure(width).savefig(
+            figure = self.figure(width)
+            # The fonts are those of the page; that this machine lacks one is no news.
+            fonts = logging.getLogger("matplotlib.font_manager")
+            level, fonts.level = fonts.level, logging.ERROR
+            figure.savefig(
                 buffer,
                 format="svg",
                 transparent=True,
                 dpi=144,  # of what is rasterised: sharp on dense screens
                 metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
             )
+            fonts.level = level
         return _themed(buffer.getvalue(), name, self.title)
 
 

@@ -10,6 +10,7 @@ from infocheck.result import Verdict
 
 MISSING = "–"
 _MOST_PLACES = 6
+_SMALLEST_DECIMAL = 1e-4
 
 
 def is_share(unit: str) -> bool:
@@ -23,8 +24,10 @@ def number(value: float | None, places: int, *, share: bool = False, mark: bool 
         return MISSING
     shown = value * 100 if share else value
     # A number that is not zero is never shown as zero.
-    tiny = shown != 0 and abs(shown) < 0.5 * 10**-places
-    text = f"{shown:.1e}" if tiny else f"{shown + 0.0:,.{places}f}"
+    if shown != 0 and abs(shown) < 0.5 * 10**-places:
+        text = f"{shown:.1g}" if abs(shown) >= _SMALLEST_DECIMAL else f"{shown:.1e}"
+    else:
+        text = f"{shown + 0.0:,.{places}f}"
     return text.replace("-", "−") + ("%" if share and mark else "")
 
 
@@ -66,12 +69,20 @@ def with_interval(verdict: Verdict) -> str:
     return f"{shown} ({interval})" if interval else shown
 
 
-def column_places(values: Iterable[float], *, share: bool) -> int:
-    """Decimals that suit a whole column: two digits for its typical number."""
-    finite = sorted(abs(v) for v in values if v is not None and math.isfinite(v) and v != 0)
-    if not finite or (not share and all(v == int(v) for v in finite)):
+def column_places(values: Iterable[float], widths: Iterable[float], *, share: bool) -> int:
+    """Decimals that suit a whole column: two digits for its smaller numbers.
+
+    ``widths`` are those of the intervals; a typical one must not be rounded away.
+    """
+    sizes = sorted(abs(v) for v in values if math.isfinite(v) and v != 0)
+    if not sizes or (not share and all(v == int(v) for v in sizes)):
         return 0
-    return min(_places([finite[len(finite) // 2]], share=share), 4)
+    places = _places([sizes[len(sizes) // 4]], share=share)
+    wide = sorted(w for w in widths if math.isfinite(w) and w > 0)
+    if wide:
+        width = wide[len(wide) // 2] * (100 if share else 1)
+        places = max(places, math.ceil(-math.log10(width)))
+    return min(places, 4)
 
 
 def duration(seconds: float | None) -> str:

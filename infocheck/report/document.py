@@ -28,7 +28,9 @@ _NUMBERS = ("estimate", "low", "high", "need", "floor")
 
 def schema() -> dict:
     """The JSON Schema of the document."""
-    return json.loads(resources.files("infocheck.report").joinpath("schema.json").read_text("utf-8"))
+    return json.loads(
+        resources.files("infocheck.report").joinpath("schema.json").read_text("utf-8")
+    )
 
 
 def to_document(report: Report) -> dict:

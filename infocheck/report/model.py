@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 SUMMARY = ("check", "stage", "status", "estimate", "low", "high", "need", "floor", "unit", "reason")
 
-_FOLDERS = re.compile(r"(?<![\w.:/\\])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\'\"<>]+[/\\])+(?=[^\s/\\'\"<>])")
+_FOLDERS = re.compile(
+    r"(?<![\w.:/\\])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\'\"<>]+[/\\])+(?=[^\s/\\'\"<>])"
+)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -54,7 +54,8 @@ if (table) {
   const number = (x, c, mark = true) => {
     if (!finite(x)) return '–';
     const shown = c.share ? x * 100 : x, tiny = shown !== 0 && Math.abs(shown) < 0.5 * 10 ** -c.places;
-    const text = tiny ? shown.toExponential(1).replace(/e([+-])(\d)$/, 'e$10$2')
+    const text = tiny && Math.abs(shown) >= 1e-4 ? shown.toPrecision(1)
+      : tiny ? shown.toExponential(1).replace(/e([+-])(\d)$/, 'e$10$2')
       : shown.toLocaleString('en-US', { minimumFractionDigits: c.places, maximumFractionDigits: c.places });
     return text.replace(/-/g, '−') + (c.share && mark ? '%' : '');
   };

@@ -128,7 +128,7 @@ class _Glossary:
         self._left = dict(words.GLOSSARY)
 
     def mark(self, text: str) -> Markup:
-        from markupsafe import Markup, escape
+        from markupsafe import Markup
 
         done, at = [], 0
         for match in _terms().finditer(text):
@@ -136,10 +136,18 @@ class _Glossary:
             explanation = self._left.pop(term, None)
             if explanation is None:
                 continue
-            done.append(escape(text[at : match.start()]))
+            done.append(_unbroken(text[at : match.start()]))
             done.append(Markup('<abbr title="{}">{}</abbr>').format(explanation, match[0]))
             at = match.end()
-        return Markup("").join([*done, escape(text[at:])])
+        return Markup("").join([*done, _unbroken(text[at:])])
+
+
+def _unbroken(text: str) -> Markup:
+    """Escaped text in which no line ends inside an interval."""
+    from markupsafe import Markup, escape
+
+    safe = re.sub(r"\([\d.,%−]+–[\d.,%−]+\)", r'<span class="nw">\g<0></span>', str(escape(text)))
+    return Markup(safe)
 
 
 @cache

@@ -122,9 +122,7 @@ def _bounds(key: str, keys: Sequence[str]) -> tuple[str, str] | None:
     return ("low", "high") if alone and before >= 0 and keys[before] == key else None
 
 
-def _column(
-    table: pd.DataFrame, key: str, bounds: tuple[str, str] | None, unit: str
-) -> Column:
+def _column(table: pd.DataFrame, key: str, bounds: tuple[str, str] | None, unit: str) -> Column:
     values = [plain(value) for value in table[key].tolist()]
     known = [value for value in values if value is not None]
     numeric = bool(known) and all(_is_number(value) for value in known)
@@ -137,8 +135,14 @@ def _column(
         low=low,
         high=high,
         share=share,
-        places=digits.column_places(known, share=share) if numeric else 0,
+        places=digits.column_places(known, _widths(table, low, high), share=share)
+        if numeric
+        else 0,
     )
+
+
+def _widths(table: pd.DataFrame, low: str | None, high: str | None) -> list[float]:
+    return [] if low is None else (table[high] - table[low]).astype(float).tolist()
 
 
 def _headline(key: str, unit: str) -> bool:

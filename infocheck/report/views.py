@@ -143,12 +143,14 @@ def lead(report: Report) -> dict:
         said = f"below the floor of {value}" if kind == "floor" else f"{value} is needed"
         if _at_most(report, goal.limiting_stage):
             limit = value.removeprefix("≤ ")
-            said = f"above the limit of {limit}" if kind == "floor" else f"at most {limit} is needed"
-    number, interval = digits.estimate(verdict) if verdict else ("", "")
+            said = (
+                f"above the limit of {limit}" if kind == "floor" else f"at most {limit} is needed"
+            )
+    number = _prefixed(digits.with_interval(verdict), verdict.unit) if verdict else ""
     return {
         "stage": words.STAGES[goal.limiting_stage].inline,
-        "number": f"{number} ({interval})" if interval else number,
-        "unit": verdict.unit if verdict else "",
+        "number": number,
+        "unit": verdict.unit if verdict and not number.startswith(verdict.unit) else "",
         "threshold": said,
         "reason": goal.reason,
         "lift": goal.lift,

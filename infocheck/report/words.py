@@ -58,7 +58,7 @@ STAGES = {
     Stage.SAMPLING: StageWords("Sampling stability", "Would other samples agree?"),
     Stage.PREDICTABILITY: StageWords("Predictability", "Do regulators predict targets?"),
     Stage.SPECIFICITY: StageWords("Specificity", "Better than look-alike genes?"),
-    Stage.CONFOUNDING: StageWords("Confounding", "More than batch and hidden factors?"),
+    Stage.CONFOUNDING: StageWords("Confounding", "More than batch and donor?"),
     Stage.PROXY: StageWords("mRNA proxy", "Does mRNA follow activity?"),
 }
 

@@ -306,7 +306,7 @@ def _summary() -> pd.DataFrame:
 
 def _dataset(regulators: int, levels) -> dict:
     return {
-        "name": "demo <b>x</b>.h5ad",
+        "name": "demo <i>x.h5ad",
         "sha256": "ab" * 32,
         "n_obs": 8412,
         "n_vars": 18306,
