@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 SUMMARY = ("check", "stage", "status", "estimate", "low", "high", "need", "floor", "unit", "reason")
 
-_FOLDERS = re.compile(
-    r"(?<![\w.:/\\])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\'\"<>]+[/\\])+(?=[^\s/\\'\"<>])"
-)
+_PART = r"[^\s/\\'\"<>]"
+_FOLDERS = re.compile(rf"(?<![\w.:/\\])(?:~|[A-Za-z]:)?[/\\](?:{_PART}+[/\\])+(?={_PART})")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

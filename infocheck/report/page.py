@@ -114,7 +114,7 @@ def _card_css(labels: list[str]) -> str:
         f'.gt td:nth-child({i})::before{{content:"{_css_text(label)} "}}'
         for i, label in enumerate([*labels, "Limited by"], start=2)
     )
-    return f"@media (max-width:44rem){{{''.join(rules)}}}"
+    return f"@media screen and (max-width:44rem){{{''.join(rules)}}}"
 
 
 def _css_text(text: str) -> str:

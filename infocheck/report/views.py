@@ -137,24 +137,25 @@ def lead(report: Report) -> dict:
     if goal.limiting_stage is None:
         return {"stage": None, "reason": goal.reason, "lift": goal.lift}
     verdict = deciding_number(report, goal)
-    kind, value = threshold(report, goal)
-    said = ""
-    if verdict is not None:
-        said = f"below the floor of {value}" if kind == "floor" else f"{value} is needed"
-        if _at_most(report, goal.limiting_stage):
-            limit = value.removeprefix("≤ ")
-            said = (
-                f"above the limit of {limit}" if kind == "floor" else f"at most {limit} is needed"
-            )
     number = _prefixed(digits.with_interval(verdict), verdict.unit) if verdict else ""
     return {
         "stage": words.STAGES[goal.limiting_stage].inline,
         "number": number,
         "unit": verdict.unit if verdict and not number.startswith(verdict.unit) else "",
-        "threshold": said,
+        "threshold": _held_against(report, goal),
         "reason": goal.reason,
         "lift": goal.lift,
     }
+
+
+def _held_against(report: Report, goal: GoalVerdict) -> str:
+    kind, value = threshold(report, goal)
+    if not value:
+        return ""
+    limit = value.removeprefix("≤ ")
+    if _at_most(report, goal.limiting_stage):
+        return f"above the limit of {limit}" if kind == "floor" else f"at most {limit} is needed"
+    return f"below the floor of {limit}" if kind == "floor" else f"{limit} is needed"
 
 
 def strip(report: Report) -> str:

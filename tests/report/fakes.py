@@ -57,7 +57,7 @@ class _Fake(Check):
         return {
             "value": plotting.Chart(
                 title="Reliability follows expression level.",
-                caption="One dot per regulator. The broken line is the 0.20 that a regulator needs.",
+                caption="One dot per regulator. The broken line is the 0.20 that is needed.",
                 draw=draw,
             )
         }

@@ -119,12 +119,15 @@ def test_tables_as_csv(open_page, html):
 
 
 def test_print_opens_what_is_folded_and_hides_controls(open_page, html):
-    page = open_page(html)
-    page.emulate_media(media="print")
+    page = open_page(html, viewport={"width": 680, "height": 960})
+    page.click("#theme")
+    page.emulate_media(media="print", color_scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("details:not([open])").count() == 0
     assert not page.locator("#q").is_visible()
     assert page.locator("#gt thead button").first.is_visible()
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(27, 32, 38)"
+    assert page.locator(".goals thead").bounding_box()["x"] >= 0
     assert overflow(page) <= 0
 
 
