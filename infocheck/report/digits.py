@@ -11,6 +11,8 @@ from infocheck.result import Verdict
 MISSING = "–"
 _MOST_PLACES = 6
 _SMALLEST_DECIMAL = 1e-4
+# Rounding may move a threshold by this share of itself, no more.
+_NEAR = 0.03
 
 
 def is_share(unit: str) -> bool:
@@ -32,13 +34,14 @@ def number(value: float | None, places: int, *, share: bool = False, mark: bool 
 
 
 def single(value: float | None, unit: str = "") -> str:
-    """A threshold or another number that stands alone."""
+    """A threshold or another number that stands alone: round where it is round."""
     share = is_share(unit)
-    places = _places([value], share=share)
-    text = number(value, places, share=share)
-    # Thresholds are round numbers: 0.05, not 0.050.
-    shorter = number(value, max(places - 1, 0 if share else 2), share=share)
-    return shorter if places > 2 and text.rstrip("0%") == shorter.rstrip("0%") else text
+    places = _places(value, share=share)
+    if value is not None and math.isfinite(value):
+        size = value * 100 if share else value
+        while places < _MOST_PLACES and abs(round(size, places) - size) > _NEAR * abs(size):
+            places += 1
+    return number(value, places, share=share)
 
 
 def bracket(low: float | None, high: float | None, places: int, *, share: bool = False) -> str:
@@ -55,7 +58,7 @@ def estimate(verdict: Verdict) -> tuple[str, str]:
     """The headline number and its interval, both with digits enough to tell them apart."""
     share = is_share(verdict.unit)
     triple = [verdict.low, verdict.estimate, verdict.high]
-    places = _places([verdict.estimate], share=share)
+    places = _places(verdict.estimate, share=share)
     if None not in triple:
         while places < _MOST_PLACES and _collapsed(triple, places, share=share):
             places += 1
@@ -70,14 +73,14 @@ def with_interval(verdict: Verdict) -> str:
 
 
 def column_places(values: Iterable[float], widths: Iterable[float], *, share: bool) -> int:
-    """Decimals that suit a whole column: two digits for its smaller numbers.
+    """Decimals that suit a whole column: its smaller numbers keep a digit.
 
     ``widths`` are those of the intervals; a typical one must not be rounded away.
     """
     sizes = sorted(abs(v) for v in values if math.isfinite(v) and v != 0)
     if not sizes or (not share and all(v == int(v) for v in sizes)):
         return 0
-    places = _places([sizes[len(sizes) // 4]], share=share)
+    places = _places(sizes[len(sizes) // 4], share=share)
     wide = sorted(w for w in widths if math.isfinite(w) and w > 0)
     if wide:
         width = wide[len(wide) // 2] * (100 if share else 1)
@@ -105,16 +108,14 @@ def memory(megabytes: float | None) -> str:
     return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
 
 
-def _places(values: list[float | None], *, share: bool) -> int:
-    value = next((v for v in values if v is not None and math.isfinite(v)), None)
-    if not value:
+def _places(value: float | None, *, share: bool) -> int:
+    """Decimals that leave a number at least one digit of its own."""
+    if not value or not math.isfinite(value):
         return 0 if share else 2
     size = abs(value) * (100 if share else 1)
     leading = -math.floor(math.log10(size))
-    if share:
-        return min(max(leading, 0), _MOST_PLACES)
-    start = 2 if size < 10 else 1 if size < 100 else 0
-    return min(max(leading + 1, start), _MOST_PLACES)
+    fewest = 0 if share or size >= 100 else 1 if size >= 10 else 2
+    return min(max(leading, fewest), _MOST_PLACES)
 
 
 def _collapsed(triple: list[float], places: int, *, share: bool) -> bool:

@@ -21,7 +21,7 @@ _MOST_WORDS = 600
 def card(report: Report) -> str:
     """The report in brief: tally, sentence, goals, and the scorecard folded."""
     tally = " &nbsp; ".join(f"{mark.glyph} {n} {mark.word}" for mark, n in views.tally(report))
-    worst = views.tally(report)[-1][0]
+    mark = words.ANSWER[report.goals[report.goal].verdict]
     body = [
         f"<div><b>{_text(report.dataset['name'])}</b> &nbsp; "
         f"{_text(' · '.join(views.file_line(report)))}</div>",
@@ -43,7 +43,7 @@ def card(report: Report) -> str:
     ]
     if report.dataset.get("simulated"):
         body.insert(0, "<div><b>Simulated demo data with a known truth.</b></div>")
-    return _framed(body, worst)
+    return _framed(body, mark)
 
 
 def result_card(result: Result) -> str:

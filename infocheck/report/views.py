@@ -135,16 +135,19 @@ def lead(report: Report) -> dict:
     """Weakest link for the goal of the report, and its cheapest remedy."""
     goal = report.goals[report.goal]
     if goal.limiting_stage is None:
-        return {"stage": None, "reason": goal.reason, "lift": goal.lift}
+        return {"stage": None, "assessed": True, "reason": goal.reason, "lift": goal.lift}
     verdict = deciding_number(report, goal)
     number = _prefixed(digits.with_interval(verdict), verdict.unit) if verdict else ""
+    assessed = goal.path.get(goal.limiting_stage) in _ASSESSED
     return {
+        "assessed": assessed,
         "stage": words.STAGES[goal.limiting_stage].inline,
         "number": number,
         "unit": verdict.unit if verdict and not number.startswith(verdict.unit) else "",
         "threshold": _held_against(report, goal),
         "reason": goal.reason,
-        "lift": goal.lift,
+        # The reason says what to bring; more data of the same kind would not help.
+        "lift": goal.lift if assessed else None,
     }
 
 
@@ -233,21 +236,29 @@ def _link(report: Report, goal: GoalVerdict, stage: Stage, position: int) -> Lin
             interval="not needed for this goal",
         )
     verdict = link_verdict(report, goal, stage)
-    assessed = status in _ASSESSED
-    shows = assessed and verdict is not None and verdict.estimate is not None
-    number, interval = digits.estimate(verdict) if shows else ("", "")
+    shared = {
+        "key": stage.value,
+        "position": position,
+        "words": words.STAGES[stage],
+        "mark": words.STATUS[status],
+        "weak": stage is goal.limiting_stage,
+    }
+    if status not in _ASSESSED:
+        return Link(**shared, width=0, number="none")
+    # A status that is not that of the number has another cause: an input that is absent.
+    if verdict is None or verdict.estimate is None or verdict.status is not status:
+        absent = status is Status.LIMITING and bool(goal.goal.inputs)
+        return Link(
+            **shared, width=3 if absent else 16, interval="no labelled input" if absent else ""
+        )
+    number, interval = digits.estimate(verdict)
     at_most = _at_most(report, stage)
-    has_need = verdict is not None and verdict.need is not None
     return Link(
-        key=stage.value,
-        position=position,
-        words=words.STAGES[stage],
-        mark=words.STATUS[status],
-        weak=stage is goal.limiting_stage,
-        width=_width(verdict, at_most=at_most) if assessed else 0,
-        number=_prefixed(number, verdict.unit) if shows else ("none" if not assessed else ""),
+        **shared,
+        width=_width(verdict, at_most=at_most),
+        number=_prefixed(number, verdict.unit),
         interval=interval,
-        need=f"needs {need(verdict, at_most=at_most)}" if shows and has_need else "",
+        need="" if verdict.need is None else f"needs {need(verdict, at_most=at_most)}",
     )
 
 
@@ -255,8 +266,8 @@ def _prefixed(number: str, unit: str) -> str:
     return f"{unit} {number}" if 0 < len(unit) <= 2 else number
 
 
-def _width(verdict: Verdict | None, *, at_most: bool) -> int:
-    multiple = _multiple(verdict.estimate, verdict.need, at_most=at_most) if verdict else None
+def _width(verdict: Verdict, *, at_most: bool) -> int:
+    multiple = _multiple(verdict.estimate, verdict.need, at_most=at_most)
     return 16 if multiple is None else max(3, round(16 * min(multiple, 2)))
 
 
@@ -377,7 +388,9 @@ def advice(report: Report) -> list[dict]:
     found: dict[str, list[GoalVerdict]] = {}
     first = report.goals[report.goal]
     for verdict in (first, *report.goals.values()):
-        if verdict.lift and verdict not in found.setdefault(verdict.lift, []):
+        # A check that crashed wants repair, not data.
+        crashed = verdict.path.get(verdict.limiting_stage) is Status.ERROR
+        if verdict.lift and not crashed and verdict not in found.setdefault(verdict.lift, []):
             found[verdict.lift].append(verdict)
     items = []
     for lift, verdicts in found.items():

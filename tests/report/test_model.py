@@ -63,7 +63,7 @@ def test_the_last_lines_are_in_the_words_of_the_page(report):
     assert lines[0].split() == ["●", "Supported", "Gene", "modules"]
     assert lines[1] == (
         "■ Excluded      High-confidence edges     limited by predictability "
-        "0.0061 (0.0052–0.0072), floor 0.01"
+        "0.006 (0.005–0.007), floor 0.01"
     )
     assert lines[4].endswith("nothing breaks the symmetry between two correlated genes")
 

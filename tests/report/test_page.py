@@ -7,11 +7,13 @@ import hashlib
 import itertools
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import fakes
 import pytest
 
+from infocheck import goals
 from infocheck.report import digits, document, tables
 from infocheck.result import Status, Verdict
 
@@ -201,7 +203,7 @@ def test_regulators_that_are_cut_are_those_on_the_page(make):
         ((0.006, 0.0055, 0.0062), "R²", "0.0060 (0.0055–0.0062)"),
         ((0.9531, 0.9530, 0.9532), "agreement", "0.9531 (0.9530–0.9532)"),
         ((0.006, 0.004, 0.009), "share of genes", "0.6% (0.4–0.9%)"),
-        ((-0.01, -0.03, 0.02), "R²", "−0.010 (−0.030 to 0.020)"),
+        ((-0.01, -0.03, 0.02), "R²", "−0.01 (−0.03 to 0.02)"),
         ((1210.0, 880.0, 1630.0), "cells", "1,210 (880–1,630)"),
         ((0.5, None, None), "share", "50%"),
     ],
@@ -217,13 +219,14 @@ def test_numbers_keep_their_interval(numbers, unit, expected):
 @pytest.mark.parametrize(
     ("value", "unit", "expected"),
     [
+        (0.0123456, "", "0.012"),
         (0.05, "", "0.05"),
         (0.2, "", "0.20"),
         (2, "z", "2.00"),
         (0.5, "share", "50%"),
         (0.005, "", "0.005"),
         (0.15, "share", "15%"),
-        (0.025, "share", "2%"),
+        (0.025, "share", "2.5%"),
     ],
 )
 def test_thresholds_are_round(value, unit, expected):
@@ -247,3 +250,16 @@ def test_intervals_stand_beside_their_estimate(report):
 
 def test_the_schema_is_shipped():
     assert document.schema()["properties"]["schema"] == {"const": document.SCHEMA}
+
+
+def test_a_crash_is_a_missing_link_and_not_a_weak_one(make, report):
+    enough = Verdict(status=Status.ENOUGH, reason="Enough.", estimate=1, low=1, high=1, need=0.05)
+    predictability = replace(report["predictability"], verdict=enough)
+    results = {**report.results, "predictability": predictability}
+    verdicts = goals.decide(results, n_obs=8412, role_levels={})
+    html = make(results=results, goals=verdicts, stages=goals.stage_states(results)).to_html()
+    assert "Missing link" in html
+    assert "Weakest link" not in html
+    assert "not assessed, because one link is not" in html
+    proposals = re.search(r'<section id="next">.*?</section>', html, flags=re.S)[0]
+    assert "Evidence other than co-expression" not in proposals
