@@ -10,7 +10,8 @@ from __future__ import annotations
 import io
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,9 +60,7 @@ class Chart:
         import seaborn as sns
         from matplotlib.figure import Figure
 
-        # A dollar sign in the name of a gene is no formula.
-        plain_text = mpl.rc_context({"text.parse_math": False})
-        with sns.axes_style("ticks", rc=_colours()), sns.plotting_context(rc=_sizes()), plain_text:
+        with sns.axes_style("ticks"), sns.plotting_context(rc=_sizes()), mpl.rc_context(_style()):
             figure = Figure(figsize=(width, self.height), layout="constrained")
             axes = figure.add_subplot()
             self.draw(axes, width)
@@ -75,31 +74,47 @@ class Chart:
 
         with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify": False}):
             buffer = io.StringIO()
-            figure = self.figure(width)
-            # The fonts are those of the page; that this machine lacks one is no news.
-            fonts = logging.getLogger("matplotlib.font_manager")
-            level, fonts.level = fonts.level, logging.ERROR
-            figure.savefig(
-                buffer,
-                format="svg",
-                transparent=True,
-                dpi=144,  # of what is rasterised: sharp on dense screens
-                metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
-            )
-            fonts.level = level
+            with _quiet_fonts():
+                self.figure(width).savefig(
+                    buffer,
+                    format="svg",
+                    transparent=True,
+                    dpi=144,  # of what is rasterised: sharp on dense screens
+                    metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+                )
         return _themed(buffer.getvalue(), name, self.title)
+
+
+@contextmanager
+def _quiet_fonts() -> Iterator[None]:
+    """The fonts are those of the page; that this machine lacks one is no news."""
+    fonts = logging.getLogger("matplotlib.font_manager")
+    level = fonts.level
+    fonts.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        fonts.setLevel(level)
 
 
 def _sizes() -> dict[str, float]:
     return {"axes.labelsize": 13, "xtick.labelsize": 12, "ytick.labelsize": 12, "font.size": 12}
 
 
-def _colours() -> dict[str, str]:
+def _style() -> dict[str, object]:
+    from cycler import cycler
+
     # Every colour that a style would choose must be one of the roles.
-    ink = dict.fromkeys(("text.color", "axes.labelcolor"), INK)
-    muted = dict.fromkeys(("xtick.labelcolor", "ytick.labelcolor"), INK)
-    ticks = dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), MUTED)
-    return {**ink, **muted, **ticks, "grid.color": LINE, "legend.edgecolor": LINE}
+    return {
+        **dict.fromkeys(("text.color", "axes.labelcolor"), INK),
+        **dict.fromkeys(("xtick.labelcolor", "ytick.labelcolor"), INK),
+        **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), MUTED),
+        "axes.prop_cycle": cycler(color=[C1, C2, C3]),
+        "grid.color": LINE,
+        "legend.frameon": False,
+        # A dollar sign in the name of a gene is no formula.
+        "text.parse_math": False,
+    }
 
 
 def _themed(svg: str, name: str, title: str) -> str:
@@ -109,11 +124,9 @@ def _themed(svg: str, name: str, title: str) -> str:
     svg = svg[svg.index("<svg") :]
     for dropped in _DROPPED:
         svg = dropped.sub("", svg)
-    svg = re.sub(r"<[^>]*>", lambda tag: _roles(tag[0]), svg)
-    svg = re.sub(r'\bid="([^"]*)"', lambda found: _own_id(found[1], svg, name), svg)
-    svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", svg)
-    # One decimal of a pixel is enough, inside geometry only: labels stay as they are.
-    svg = re.sub(r'\b(d|x|y|transform)="([^"]*)"', _short_numbers, svg)
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+    # Tags alone: a label may hold anything.
+    svg = re.sub(r"<[^>]*>", lambda tag: _own(tag[0], name, used), svg)
     head, rest = svg.split(">", 1)
     view = re.search(r'viewBox="[^"]*"', head)[0]
     head = f'<svg {view} role="img" aria-labelledby="{name}-title"'
@@ -121,33 +134,33 @@ def _themed(svg: str, name: str, title: str) -> str:
     return re.sub(r">\s+<", "><", svg).strip()
 
 
-# The style sheet would reach the whole page, and the page has fonts of its own.
+# The style sheet would reach the whole page.
 _DROPPED = (
     re.compile(r"<metadata>.*?</metadata>", flags=re.S),
     re.compile(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", flags=re.S),
-    re.compile(r"font-family: [^;\"]*(; )?"),
 )
-# ``font: 12px 'DejaVu Sans'`` → size and weight alone.
+# ``font: 600 12px 'DejaVu Sans'`` → size and weight alone: the page has fonts of its own.
 _FONT = re.compile(r"font: ((?:\w+ )*)([\d.]+px) [^;\"]*")
+_FAMILY = re.compile(r"font-family: [^;\"]*(; )?")
 
 
-def _roles(tag: str) -> str:
-    """A tag whose colours are roles of the page; never touches the words of a label."""
-    if tag.startswith("<image"):
-        return tag
+def _own(tag: str, name: str, used: set[str]) -> str:
+    """A tag in the colours of the page and with ids in the name of the figure."""
     for colour, role in PALETTE.values():
         tag = re.sub(re.escape(colour), role, tag, flags=re.I)
-    return _FONT.sub(_size_and_weight, tag)
+    tag = _FONT.sub(_size_and_weight, _FAMILY.sub("", tag))
+    # An id that nobody refers to only weighs.
+    tag = re.sub(
+        r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", tag
+    )
+    tag = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", tag)
+    # One decimal of a pixel is enough, inside geometry only: labels stay as they are.
+    return re.sub(r'\b(d|x|y|transform)="([^"]*)"', _short_numbers, tag)
 
 
 def _size_and_weight(font: re.Match[str]) -> str:
     weight = font[1].strip()
     return f"font-size: {font[2]}" + (f"; font-weight: {weight}" if weight else "")
-
-
-def _own_id(identifier: str, svg: str, name: str) -> str:
-    """An id in the name of the figure, or nothing when nobody refers to it."""
-    return f'id="{name}-{identifier}"' if f"#{identifier}" in svg else ""
 
 
 def _short_numbers(attribute: re.Match[str]) -> str:

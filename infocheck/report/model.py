@@ -70,6 +70,7 @@ class Report:
                 **self.dataset,
                 "name": _last(self.dataset["name"]),
                 "regulators": {**regulators, "source": _no_folders(regulators.get("source"))},
+                "notes": [_no_folders(note) for note in self.dataset.get("notes", ())],
             },
             "provenance": {
                 **self.provenance,
