@@ -66,6 +66,7 @@ class Chart:
             self.draw(axes, width)
             for side in ("top", "right"):
                 axes.spines[side].set_visible(False)
+            _take_words_as_words(figure)
         return figure
 
     def svg(self, name: str, width: float = WIDE) -> str:
@@ -83,6 +84,21 @@ class Chart:
                     metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
                 )
         return _themed(buffer.getvalue(), name, self.title)
+
+
+def _take_words_as_words(figure: Figure) -> None:
+    """A dollar sign in the name of a gene is no formula; powers of ten on an axis are."""
+    from matplotlib.text import Text
+    from matplotlib.ticker import LogFormatter, ScalarFormatter
+
+    numbers = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_formatter(), (LogFormatter, ScalarFormatter)):
+                labels = axis.get_ticklabels(which="both")
+                numbers |= {*labels, axis.offsetText}
+    for text in figure.findobj(Text):
+        text.set_parse_math(text in numbers)
 
 
 @contextmanager
@@ -112,8 +128,6 @@ def _style() -> dict[str, object]:
         "axes.prop_cycle": cycler(color=[C1, C2, C3]),
         "grid.color": LINE,
         "legend.frameon": False,
-        # A dollar sign in the name of a gene is no formula.
-        "text.parse_math": False,
     }
 
 
@@ -136,6 +150,7 @@ def _themed(svg: str, name: str, title: str) -> str:
 
 # The style sheet would reach the whole page.
 _DROPPED = (
+    re.compile(r"<!--.*?-->", flags=re.S),
     re.compile(r"<metadata>.*?</metadata>", flags=re.S),
     re.compile(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", flags=re.S),
 )

@@ -78,3 +78,15 @@ def test_the_narrow_twin_has_a_size_of_its_own(chart):
     narrow = chart.svg("check-name-narrow", plotting.NARROW)
     width = float(re.search(r'viewBox="0 0 ([\d.]+) ', narrow)[1])
     assert width == pytest.approx(72 * plotting.NARROW)
+
+
+def test_powers_of_ten_are_set_and_dollars_in_names_are_not():
+    def draw(axes, width):
+        axes.plot([1e-3, 1e3], [0, 1])
+        axes.set(xscale="log")
+        axes.set_yticks([0, 1], ["$\\frac{1}$", "$a$"])
+
+    svg = Chart(title="Ranks.", caption="", draw=draw).svg("ranks")
+    assert "mathdefault" not in svg
+    assert ">$\\frac{1}$<" in svg
+    assert ">$a$<" in svg
