@@ -10,9 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from infocheck import thresholds
 from infocheck.result import Answer, Result, Stage, Status, Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NETWORK_PATH = (
     Stage.MEASUREMENT,
@@ -302,12 +306,40 @@ def _weakness(link: _Link) -> tuple[int, float, int]:
     return _SEVERITY.index(link.status), multiple, list(Stage).index(link.stage)
 
 
+def regulator_verdicts(
+    results: Mapping[str, Result], goals: Mapping[str, GoalVerdict]
+) -> pd.DataFrame:
+    """Can the targets of this one regulator be found? One row a regulator.
+
+    A regulator whose whole interval of reliability lies below the readable level
+    is excluded by measurement; all others share the verdict of the goal
+    ``regulator_targets``. Columns: regulator, limited_by (stage or None), verdict.
+    """
+    import pandas as pd
+
+    goal = goals["regulator_targets"]
+    named = [r.tables["regulators"] for r in results.values() if "regulators" in r.tables]
+    if not named:
+        return pd.DataFrame(columns=["regulator", "limited_by", "verdict"])
+    table = pd.DataFrame({"regulator": pd.unique(pd.concat([t["regulator"] for t in named]))})
+    stage = goal.limiting_stage
+    table["limited_by"] = stage.value if stage else None
+    table["verdict"] = goal.verdict.value
+    if "reliability" in results and "regulators" in results["reliability"].tables:
+        reliability = results["reliability"].tables["regulators"]
+        unread = reliability.loc[reliability["reliability_high"] < thresholds.READABLE, "regulator"]
+        inside = table["regulator"].isin(unread)
+        table.loc[inside, "limited_by"] = Stage.MEASUREMENT.value
+        table.loc[inside, "verdict"] = Answer.EXCLUDED.value
+    return table
+
+
 def _readable(results: Mapping[str, Result]) -> tuple[int, int] | None:
     """Regulators whose reliability is not shown to be too low, and all of them."""
     result = results.get("reliability")
-    if result is None or "genes" not in result.tables:
+    if result is None or "regulators" not in result.tables:
         return None
-    high = result.tables["genes"]["high"]
+    high = result.tables["regulators"]["reliability_high"]
     return int((high >= thresholds.READABLE).sum()), len(high)
 
 

@@ -181,3 +181,78 @@ def _size_and_weight(font: re.Match[str]) -> str:
 def _short_numbers(attribute: re.Match[str]) -> str:
     values = re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.1f}", attribute[2])
     return f'{attribute[1]}="{values}"'
+
+
+def dots(axes, x, y, colour: str = "c1") -> None:
+    """Points; one vector path up to 2,000 of them, else an image."""
+    axes.plot(
+        x,
+        y,
+        linestyle="none",
+        marker="o",
+        markersize=4,
+        markeredgewidth=0,
+        alpha=0.6,
+        color=PALETTE[colour][0],
+        rasterized=len(x) > MAX_VECTOR_POINTS,
+    )
+
+
+def strip(axes, y: float, x, colour: str, marker: str) -> None:
+    """Single values on one line."""
+    axes.plot(
+        x,
+        [y] * len(x),
+        linestyle="none",
+        marker=marker,
+        markersize=9,
+        markeredgewidth=1.6 if marker == "|" else 0,
+        color=PALETTE[colour][0],
+    )
+
+
+def whisker(axes, y: float, value: float, low: float, high: float, colour: str = "c1") -> None:
+    """An estimate with its interval."""
+    axes.plot([low, high], [y, y], color=PALETTE[colour][0], linewidth=4, alpha=0.4)
+    axes.plot([value], [y], marker="o", markersize=9, color=PALETTE[colour][0])
+
+
+def span(axes, y: float, low: float, high: float) -> None:
+    """What lies between two estimates."""
+    axes.plot([low, high], [y, y], color=LINE, linewidth=12, solid_capstyle="round", zorder=0)
+
+
+def level(axes, y: float, label: str) -> None:
+    """A horizontal threshold with its label."""
+    axes.axhline(y, color=MUTED, linewidth=1.4, linestyle=(0, (5, 4)))
+    axes.text(
+        0.01,
+        y + 0.02,
+        label,
+        transform=axes.get_yaxis_transform(),
+        color=INK,
+        fontweight="semibold",
+        va="bottom",
+    )
+
+
+def across(axes, x: float, label: str, *, dashed: bool) -> None:
+    """A vertical threshold with its label on top."""
+    style = (0, (5, 4)) if dashed else (0, (1, 2))
+    axes.axvline(x, color=MUTED, linewidth=1.4, linestyle=style)
+    axes.text(
+        x,
+        0.985,
+        f" {label}",
+        transform=axes.get_xaxis_transform(),
+        color=INK,
+        fontweight="semibold",
+        va="top",
+    )
+
+
+def percent():
+    """Ticks as percentages."""
+    from matplotlib.ticker import PercentFormatter
+
+    return PercentFormatter(1.0, decimals=0)

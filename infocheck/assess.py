@@ -1,0 +1,201 @@
+"""From a file or an AnnData to a report: the whole road in one function."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+import time as clock
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infocheck import goals, thresholds
+from infocheck.check import all_checks
+from infocheck.engine import Engine
+from infocheck.result import Result, Stage, Status
+from infocheck.version import __version__
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from infocheck.dataset import Dataset
+    from infocheck.report import Report
+
+_PACKAGES = ("anndata", "h5py", "numpy", "pandas", "scikit-learn", "scipy", "statsmodels")
+
+
+def assess(
+    source: str | Path | AnnData,
+    *,
+    counts: str | None = None,
+    batch: str | None = None,
+    donor: str | None = None,
+    cell_type: str | None = None,
+    condition: str | None = None,
+    perturbation: str | None = None,
+    control: str | None = None,
+    time: str | None = None,
+    regulators: str | Path | Iterable[str] | None = None,
+    targets: int | str | Path | None = None,
+    transpose: bool = False,
+    goal: str = "confident_edges",
+    seed: int = 0,
+    jobs: int | None = None,
+    command: str | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Report:
+    """Assess whether a data set can hold a gene regulatory network.
+
+    Parameters
+    ----------
+    source
+        Path of a ``.h5ad``, ``.csv`` or ``.tsv`` file (also ``.gz``; observations ×
+        genes), or an AnnData. It is never changed.
+    counts
+        Layer with raw counts, or ``X``. Default: a layer called counts that holds
+        counts, else X.
+    batch, donor, cell_type, condition, perturbation, time
+        Columns of obs. Those not named are guessed from names and content; every
+        guess is shown on the page.
+    control
+        Level of ``perturbation`` that is the control.
+    regulators
+        File with one name a line, names, ``human`` or ``mouse`` (the shipped rule
+        on gene names), ``var:COLUMN``, or ``all``. Default: ``var["is_regulator"]``
+        if there is one, else the shipped rule.
+    targets
+        Number of over-dispersed targets (default 2,000), ``all``, or a file.
+    transpose
+        The table holds genes × observations.
+    goal
+        Goal that the page draws the chain for.
+    seed
+        Seed of everything random. The same seed gives the same numbers for any
+        number of workers.
+    jobs
+        Worker threads; default one per core.
+    command
+        The command to print in the provenance.
+    progress
+        Called as ``progress(step, done, total)``.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    InputError
+        The input cannot be read or is unsuitable; the message says what to do.
+    ValueError
+        An unknown goal.
+    """
+    from infocheck.dataset import Dataset
+    from infocheck.moments import Moments
+    from infocheck.report import Report
+
+    keys = [known.key for known in goals.GOALS]
+    if goal not in keys:
+        raise ValueError(f"unknown goal {goal!r}; one of {', '.join(keys)}")
+    start = clock.perf_counter()
+    engine = Engine(jobs, progress) if progress else Engine(jobs)
+    with engine.running():
+        data = Dataset.open(
+            source,
+            counts=counts,
+            batch=batch,
+            donor=donor,
+            cell_type=cell_type,
+            condition=condition,
+            perturbation=perturbation,
+            control=control,
+            time=time,
+            regulators=regulators,
+            targets=targets,
+            transpose=transpose,
+            seed=seed,
+            engine=engine,
+        )
+        data = data.with_moments(Moments.of(data))
+        results = _run(data, engine, seed)
+    verdicts = goals.decide(results, n_obs=data.n, role_levels=_levels(data))
+    return Report(
+        dataset=_facts(data),
+        results=results,
+        goals=verdicts,
+        stages=goals.stage_states(results),
+        provenance=_provenance(results, seed, command, clock.perf_counter() - start),
+        goal=goal,
+        date=datetime.now(UTC).date().isoformat(),
+    )
+
+
+def _run(data: Dataset, engine: Engine, seed: int) -> dict[str, Result]:
+    checks = all_checks()
+    results = {}
+    for done, check in enumerate(checks):
+        engine.progress(check.title, done, len(checks))
+        results[check.name] = check.run(data, seed)
+    engine.progress("Checks", len(checks), len(checks))
+    return results
+
+
+def _levels(data: Dataset) -> dict[str, int]:
+    return {
+        name: role.perturbed if name == "perturbation" else role.n_levels
+        for name, role in data.roles.items()
+    }
+
+
+def _facts(data: Dataset) -> dict[str, object]:
+    """The ``dataset`` block of the JSON document."""
+    return {
+        "name": data.name,
+        "sha256": data.sha256,
+        "n_obs": data.n_obs,
+        "n_vars": data.n_vars,
+        "value_kind": data.kind,
+        "regulators": {"n": len(data.panel.expressed), "source": data.regulator_source},
+        "targets": {"n": len(data.panel.targets)},
+        "roles": {"counts": {"column": data.layer, "guessed": data.layer_guessed}}
+        | {
+            name: {"column": role.column, "guessed": role.guessed, "levels": role.n_levels}
+            for name, role in data.roles.items()
+        },
+        "notes": list(data.notes),
+        "simulated": data.simulated,
+    }
+
+
+def _provenance(
+    results: Mapping[str, Result], seed: int, command: str | None, seconds: float
+) -> dict[str, object]:
+    states = goals.stage_states(results)
+    missing: list[dict[str, str]] = [
+        {"stage": stage.value, "reason": states[stage].reason}
+        for stage in Stage
+        if states[stage].status is Status.NOT_ASSESSED
+    ]
+    packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return {
+        "version": __version__,
+        "thresholds_version": thresholds.VERSION,
+        "command": command or "infocheck.assess(...)",
+        "seed": seed,
+        "seconds": seconds,
+        "peak_memory_mb": _peak_memory(),
+        "packages": {"python": platform.python_version(), **packages},
+        "not_assessed": missing,
+    }
+
+
+def _peak_memory() -> float | None:
+    """Largest resident size of this process so far, in MB; None where unknown."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)

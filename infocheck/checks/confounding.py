@@ -1,0 +1,375 @@
+"""Which share of variance belongs to batch, donor, depth, cell type; is the design separable?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+
+from infocheck import plotting, thresholds
+from infocheck.check import Check, Tables
+from infocheck.errors import NotAssessed
+from infocheck.plotting import Chart
+from infocheck.result import Stage, Status, Verdict
+from infocheck.stats.resampling import jackknife_error, t_interval
+from infocheck.stats.variance import Normal, separate, unique_and_total
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from infocheck.dataset import Dataset
+
+FACTORS = ("batch", "donor", "cell_type", "condition")
+NUISANCE = ("batch", "donor")
+EFFECTS = ("condition", "perturbation", "time")
+MAX_LEVELS = 60
+_DEPTH = "depth"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confounding(Check):
+    """Median share of a gene's variance that belongs to batch and donor.
+
+    Before any fit the design is audited: an effect that coincides with batch
+    cannot be separated from it by any analysis. Misleads when factors are
+    correlated, hence unique and total shares, never one number.
+    """
+
+    name = "confounding"
+    title = "Confounding"
+    question = "How much of the variance belongs to batch and donor, and can it be separated?"
+    stage = Stage.CONFOUNDING
+    at_most = True
+    unit = "median share of variance of batch and donor"
+    needs = ("batch", "donor")
+    references = ("quenouille1956",)
+    computed = (
+        "Every gene is regressed on the labelled factors at once. 'Total' is the adjusted R² of "
+        "a factor alone, 'unique' what it adds to all others; for factors that are correlated "
+        "the truth lies between. The headline is the median over genes of the adjusted R² of "
+        "batch and donor together, with a jackknife interval over independent groups of rows. "
+        "The design audit compares each effect with batch at the level of samples and names "
+        "every difference that no analysis can estimate."
+    )
+    misleads = (
+        "A donor effect can be biology, not error. Counting noise dilutes all shares: a share of "
+        "5% in a gene with reliability 0.2 is a quarter of its signal. Factors that nobody "
+        "recorded are not seen here."
+    )
+
+    need: float = thresholds.CONFOUNDED_NEED
+
+    def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
+        import pandas as pd
+
+        tables = _audit(data)
+        design = _Design.of(data)
+        if design is None:
+            return tables
+        whole = design.normal()
+        shares = unique_and_total(whole, design.columns)
+        nuisance = design.nuisance
+        joint = whole.adjusted(nuisance) if len(nuisance) else None
+        tables["factors"], headline = design.summary(joint is not None, data)
+        if joint is not None:
+            tables["headline"] = headline
+            regulators = np.arange(data.panel.p)
+            tables["regulators"] = pd.DataFrame(
+                {"regulator": data.names(regulators), "batch_donor_share": joint[regulators]}
+            )
+        tables["genes"] = _gene_table(data, shares)
+        return tables
+
+    def judge(self, tables: Tables) -> Verdict:
+        aliased = tables.get("aliased")
+        if aliased is not None and len(aliased):
+            return self._aliased(tables)
+        if "headline" not in tables:
+            raise NotAssessed(
+                "Neither batch nor donor is labelled, so their share of the variance is unknown, "
+                "not zero. Name the columns with --batch and --donor."
+            )
+        row = tables["headline"].iloc[0]
+        return self._held(row)
+
+    def _held(self, row: pd.Series) -> Verdict:
+        return Verdict.against(
+            estimate=row["estimate"],
+            low=row["low"],
+            high=row["high"],
+            need=self.need,
+            floor=None,
+            at_most=True,
+            unit=self.unit,
+            possible=(-1.0, 1.0),
+            reason=f"{row['factors'].capitalize()} hold{'' if ' and ' in row['factors'] else 's'} "
+            "{estimate:z.0%} ({low:z.0%}–{high:z.0%}) of the variance of the median gene; "
+            "at most {need:.0%} is wanted.",
+        )
+
+    def _aliased(self, tables: Tables) -> Verdict:
+        first = tables["aliased"].iloc[0]
+        more = len(tables["aliased"]) - 1
+        others = f" So are {more} more differences." if more > 1 else ""
+        others = " So is one more difference." if more == 1 else others
+        reason = (
+            f"{first['explanation']} No analysis of these data can separate the two.{others} "
+            "Two samples of each level in a common batch would."
+        )
+        if "headline" not in tables:
+            return Verdict(status=Status.LIMITING, reason=reason, unit=self.unit)
+        held = self._held(tables["headline"].iloc[0])
+        if held.status is Status.ERROR:
+            return Verdict(status=Status.LIMITING, reason=reason, unit=self.unit)
+        return Verdict(
+            status=Status.LIMITING,
+            reason=reason,
+            estimate=held.estimate,
+            low=held.low,
+            high=held.high,
+            need=self.need,
+            unit=self.unit,
+        )
+
+    def plot(self, tables: Tables) -> Mapping[str, Chart]:
+        if "factors" not in tables:
+            return {}
+        factors = tables["factors"]
+        largest = factors.loc[factors["total"].idxmax()]
+
+        def draw(axes, width: float) -> None:
+            for y, row in enumerate(factors[::-1].itertuples()):
+                plotting.span(axes, y, row.unique, row.total)
+                plotting.whisker(axes, y + 0.16, row.total, row.total_low, row.total_high)
+                plotting.whisker(axes, y - 0.16, row.unique, row.unique_low, row.unique_high, "c2")
+            plotting.across(axes, self.need, f"At most {self.need:.0%}", dashed=True)
+            axes.set_yticks(range(len(factors)), [_words(f) for f in factors["factor"][::-1]])
+            axes.set_ylim(-0.6, len(factors) - 0.2)
+            axes.set_xlabel("Share of the variance of the median gene")
+            axes.xaxis.set_major_formatter(plotting.percent())
+
+        return {
+            "confounding": Chart(
+                title=f"{_words(largest['factor']).capitalize()} holds the largest share of the "
+                f"variance of the median gene, {largest['total']:.0%} alone and "
+                f"{largest['unique']:.0%} beside the other factors.",
+                caption="For each factor the share it holds alone (upper, blue) and the share it "
+                "adds to all other factors (lower, orange), median over genes with 95% "
+                "intervals. The broken line is the need for batch and donor together.",
+                draw=draw,
+                height=1.3 + 0.62 * len(factors),
+            )
+        }
+
+
+@dataclass(frozen=True)
+class _Design:
+    """Normal equations of all factors by jackknife group, from additive sums."""
+
+    n: np.ndarray
+    x: np.ndarray
+    xx: np.ndarray
+    xy: np.ndarray
+    y: np.ndarray
+    yy: np.ndarray
+    columns: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, data: Dataset) -> _Design | None:
+        roles = {name: data.roles[name] for name in FACTORS if name in data.roles}
+        moments, groups = data.moments, data.splits.n_groups
+        blocks, products, columns, start = [], [], {}, 0
+        for name, role in roles.items():
+            levels = role.n_levels + 1
+            code = role.complete()
+            one = np.ones(data.n)
+            blocks.append(sp.csr_matrix((one, (np.arange(data.n), code)), (data.n, levels)))
+            products.append(moments.levels[name].total)
+            columns[name] = np.arange(start, start + levels)
+            start += levels
+        if moments.depth is not None and data.depth is not None:
+            blocks.append(sp.csr_matrix(data.depth[:, None]))
+            products.append(moments.depth.products[:, None, :])
+            columns[_DEPTH] = np.array([start])
+        if not columns:
+            return None
+        design = sp.hstack(blocks, format="csr")
+        parts = [design[data.splits.group == g] for g in range(groups)]
+        return cls(
+            n=moments.groups.n,
+            x=np.stack([np.asarray(part.sum(axis=0)).ravel() for part in parts]),
+            xx=np.stack([(part.T @ part).toarray() for part in parts]),
+            xy=np.concatenate(products, axis=1),
+            y=moments.groups.total,
+            yy=moments.groups.squares,
+            columns=columns,
+        )
+
+    @property
+    def nuisance(self) -> np.ndarray:
+        """Design columns of batch and donor."""
+        chosen = [self.columns[name] for name in NUISANCE if name in self.columns]
+        return np.concatenate(chosen) if chosen else np.empty(0, np.int64)
+
+    def normal(self, without: int | None = None) -> Normal:
+        """Centred normal equations of all rows, or of all but one group."""
+
+        def total(parts: np.ndarray) -> np.ndarray:
+            whole = parts.sum(axis=0)
+            return whole if without is None else whole - parts[without]
+
+        n, x, y = float(total(self.n)), total(self.x), total(self.y)
+        raw = total(self.yy)
+        yy = raw - y * y / n
+        yy = np.where(yy > 1e-12 * raw, yy, 0.0)  # rounding of a constant gene
+        return Normal(
+            n, total(self.xx) - np.outer(x, x) / n, total(self.xy) - np.outer(x, y) / n, yy
+        )
+
+    def summary(self, joint: bool, data: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Medians over genes with jackknife intervals: per factor, and the headline."""
+        import pandas as pd
+
+        estimate = self._medians(self.normal())
+        groups = len(self.n)
+        tasks = data.engine.map(lambda g: self._medians(self.normal(g)), range(groups))
+        errors = {k: float(jackknife_error(np.array([t[k] for t in tasks]))) for k in estimate}
+
+        def interval(key: tuple[str, str]) -> tuple[float, float, float]:
+            return (estimate[key], *t_interval(estimate[key], errors[key], groups, (-1.0, 1.0)))
+
+        records = []
+        for name in self.columns:
+            row = {"factor": name, "column": _column(data, name), "levels": _levels(data, name)}
+            for share in ("unique", "total"):
+                row[share], row[f"{share}_low"], row[f"{share}_high"] = interval((name, share))
+            records.append(row)
+        headline = pd.DataFrame()
+        if joint:
+            value, low, high = interval(("joint", "total"))
+            named = " and ".join(name for name in NUISANCE if name in self.columns)
+            headline = pd.DataFrame(
+                [
+                    {
+                        "statistic": "batch_donor_share",
+                        "estimate": value,
+                        "low": low,
+                        "high": high,
+                        "factors": named,
+                        "genes": self.y.shape[1],
+                        "groups": groups,
+                    }
+                ]
+            )
+        return pd.DataFrame(records), headline
+
+    def _medians(self, normal: Normal) -> dict[tuple[str, str], float]:
+        shares = unique_and_total(normal, self.columns)
+        medians = {}
+        for name, (unique, total) in shares.items():
+            medians[name, "unique"] = _median(unique)
+            medians[name, "total"] = _median(total)
+        if len(self.nuisance):
+            medians["joint", "total"] = _median(normal.adjusted(self.nuisance))
+        return medians
+
+
+def _median(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else float("nan")
+
+
+def _column(data: Dataset, factor: str) -> str:
+    return "log row total" if factor == _DEPTH else data.roles[factor].column
+
+
+def _levels(data: Dataset, factor: str) -> float:
+    return float("nan") if factor == _DEPTH else data.roles[factor].n_levels
+
+
+def _words(factor: str) -> str:
+    return factor.replace("_", " ")
+
+
+def _gene_table(data: Dataset, shares: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
+    import pandas as pd
+
+    positions = np.arange(len(data.panel.genes))
+    columns = {"gene": data.names(positions), "is_regulator": positions < data.panel.p}
+    for name, (unique, total) in shares.items():
+        columns[f"{name}_unique"], columns[f"{name}_total"] = unique, total
+    return pd.DataFrame(columns)
+
+
+def _audit(data: Dataset) -> dict[str, pd.DataFrame]:
+    """Usable share of every effect level beside batch, and differences that are aliased."""
+    import pandas as pd
+
+    if "batch" not in data.roles:
+        return {}
+    batch = data.roles["batch"]
+    usable, aliased = [], []
+    for name in EFFECTS:
+        effect = data.roles.get(name)
+        if effect is None or effect.n_levels > MAX_LEVELS or effect.is_series:
+            continue
+        codes, weight = _units(data, name)
+        separation = separate(codes[:, 0], codes[:, 1], weight)
+        for level, share in zip(effect.levels, separation.usable, strict=True):
+            inflation = 1 / share if share > 1e-9 else np.inf
+            usable.append(
+                {
+                    "effect": name,
+                    "level": level,
+                    "nuisance": "batch",
+                    "usable": share,
+                    "vif": inflation,
+                }
+            )
+        for a, b in separation.aliased:
+            aliased.append(
+                {
+                    "effect": name,
+                    "level_a": effect.levels[a],
+                    "level_b": effect.levels[b],
+                    "nuisance": "batch",
+                    "explanation": _explain(name, effect, a, b, batch, codes),
+                }
+            )
+    columns = ["effect", "level_a", "level_b", "nuisance", "explanation"]
+    if not usable:
+        return {}
+    return {"design": pd.DataFrame(usable), "aliased": pd.DataFrame(aliased, columns=columns)}
+
+
+def _units(data: Dataset, effect: str) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct samples (effect, batch and, if labelled, donor) and their weights.
+
+    With donors every sample counts once; without, samples count by their cells.
+    """
+    names = [effect, "batch"] + (["donor"] if "donor" in data.roles else [])
+    codes = np.stack([data.roles[name].codes for name in names], axis=1)
+    codes = codes[(codes >= 0).all(axis=1)]
+    units, counts = np.unique(codes, axis=0, return_counts=True)
+    weight = np.ones(len(units)) if "donor" in data.roles else counts.astype(float)
+    return units[:, :2], weight
+
+
+def _explain(name: str, effect, a: int, b: int, batch, codes: np.ndarray) -> str:
+    """The alias in the names of factors and levels."""
+    column, other = effect.column, batch.column
+    pair = f"{effect.levels[a]!r} and {effect.levels[b]!r}"
+    if column == other:
+        return f"{name.capitalize()} is batch (both are column {column!r}): {pair} share no batch."
+    where = {}
+    for level in (a, b):
+        batches = np.unique(codes[codes[:, 0] == level, 1])
+        names = [repr(batch.levels[i]) for i in batches[:3]]
+        where[level] = ", ".join(names) + (" ..." if len(batches) > 3 else "")
+    return (
+        f"{name.capitalize()} {pair} share no batch, directly or through other levels: "
+        f"{effect.levels[a]!r} is in {other} {where[a]}, {effect.levels[b]!r} in {where[b]}."
+    )

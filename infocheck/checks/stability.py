@@ -1,0 +1,309 @@
+"""Do two halves of the data tell the same network?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from infocheck import plotting, thresholds
+from infocheck.check import Check, Tables
+from infocheck.errors import NotAssessed
+from infocheck.plotting import Chart
+from infocheck.result import Stage, Status, Verdict
+from infocheck.splits import SPLITS
+from infocheck.stats.partial import shrinkage_weight
+from infocheck.stats.resampling import t_interval
+from infocheck.stats.stability import (
+    RANKED,
+    Edges,
+    Rows,
+    Split,
+    permuted,
+    standard_errors,
+    summary,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from infocheck.dataset import Dataset
+
+# In the study that set the gate, values that are no counts were cut to this many rows.
+GATE_ROWS = 800
+DRAWS = 40
+JACKKNIFE_GROUPS = 10
+MIN_EDGES = 20
+_UNITS = {
+    "donors": "donors",
+    "blocks": "blocks of the time series",
+    "cells": "observations",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stability(Check):
+    """Rank agreement of edge scores between halves of the data.
+
+    Shrinkage partial correlations of regulators with a random sample of targets
+    are computed in each half; the statistic is the rank correlation of their
+    sizes. Stable is not true: a batch effect is stable too.
+    """
+
+    name = "stability"
+    title = "Sampling stability"
+    question = "Do two halves of the data tell the same network?"
+    stage = Stage.SAMPLING
+    unit = "rank agreement of partial correlations"
+    references = ("schafer2005", "spearman1904", "quenouille1956")
+    computed = (
+        "Rows are split at random into halves, three times. In each half the partial "
+        "correlations of all regulators with up to 150 random targets are estimated with "
+        "shrinkage, and the statistic is the rank correlation of their sizes between the "
+        "halves, averaged over the splits. Donors stay whole when at least six are labelled, "
+        "time series stay in blocks. The interval joins a jackknife over groups of rows with "
+        "the choice of targets. The null is the same statistic after the targets' rows were "
+        "permuted against the regulators."
+    )
+    misleads = (
+        "Stable is not true: batch effects and mixtures of cell types are stable too. Without "
+        "donor labels, cells of one donor fall into both halves and the value is optimistic. "
+        "The value depends on the number of rows and can fall as rows are added, because the "
+        "shrinkage falls: compare it with its need, not between studies."
+    )
+
+    need: float = thresholds.STABILITY_NEED
+    floor: float = thresholds.STABILITY_FLOOR
+
+    def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
+        _refuse(data)
+        row_rng, target_rng, null_rng, cell_rng = rng.spawn(4)
+        mapped, panel = data.engine.map, data.panel
+        edges = Edges(panel.p, panel.half_targets, panel.own)
+        rows = _rows(data, row_rng)
+        streamed = [(data.moments.half(s, 0), data.moments.half(s, 1)) for s in range(SPLITS)]
+        capped = len(rows) < data.n and not data.is_counts
+        splits = _scored(rows.sums(edges.p) if capped else streamed, edges, data)
+        _require_edges(splits)
+
+        table = self._table(
+            summary(splits),
+            standard_errors(rows, edges, splits, target_rng, mapped),
+            null := permuted(rows, edges, DRAWS, null_rng, mapped),
+            groups=rows.n_groups,
+            facts={
+                "rows": sum(splits[0].rows),
+                "halves": data.splits.kind,
+                "labelled_donors": _labelled_donors(data),
+            },
+        )
+        context = {}
+        if capped:
+            context["stab_pc_all_rows"] = _scored(streamed, edges, data)
+        if data.splits.kind == "donors":
+            mixed = np.stack([cell_rng.permutation(len(rows)) % 2 == 1 for _ in range(SPLITS)])
+            context["stab_pc_cells"] = _scored(rows.sums(edges.p, mixed), edges, data)
+        return {
+            "summary": _with_context(table, context, _strongest(data, edges)),
+            "splits": _split_table(splits),
+            "null": _frame({"stab_pc": null}),
+        }
+
+    def _table(
+        self,
+        values: Mapping[str, float],
+        errors: Mapping[str, float],
+        null: np.ndarray,
+        *,
+        groups: int,
+        facts: Mapping[str, object],
+    ) -> pd.DataFrame:
+        needs = {
+            "stab_pc": (self.need, self.floor),
+            "stab_c": (thresholds.MODULES_NEED, thresholds.MODULES_FLOOR),
+        }
+        records = []
+        for name, estimate in values.items():
+            low, high = t_interval(estimate, errors.get(name, math.nan), groups, (-1.0, 1.0))
+            need, floor = needs.get(name, (math.nan, math.nan))
+            record = {"statistic": name, "estimate": estimate, "low": low, "high": high}
+            drawn = float(np.quantile(null, 0.95)) if name == "stab_pc" else math.nan
+            records.append({**record, "null_95": drawn, "need": need, "floor": floor, **facts})
+        return _frame(records)
+
+    def judge(self, tables: Tables) -> Verdict:
+        row = tables["summary"].set_index("statistic").loc["stab_pc"]
+        verdict = Verdict.against(
+            estimate=row["estimate"],
+            low=row["low"],
+            high=row["high"],
+            need=self.need,
+            floor=self.floor,
+            unit=self.unit,
+            possible=(-1.0, 1.0),
+            reason=f"Two halves of the {_UNITS[row['halves']]} agree on the ranking of edges at "
+            "{estimate:z.3f} ({low:z.3f}–{high:z.3f}); "
+            "the need is {need:.2f}, the floor {floor:.2f}." + _optimism(row),
+        )
+        if not row["estimate"] > row["null_95"]:
+            return verdict.at_most(
+                Status.BORDERLINE,
+                f"Without any edge it would reach {row['null_95']:.2f}, so it proves nothing.",
+            )
+        return verdict
+
+    def plot(self, tables: Tables) -> Mapping[str, Chart]:
+        row = tables["summary"].set_index("statistic").loc["stab_pc"]
+        null = tables["null"]["stab_pc"].to_numpy(float)
+        splits = tables["splits"]
+        per_split = splits.loc[splits["statistic"] == "stab_pc", "value"].to_numpy(float)
+
+        def draw(axes, width: float) -> None:
+            plotting.strip(axes, 0, null, "c3", marker="|")
+            plotting.strip(axes, 1, per_split, "c2", marker="D")
+            plotting.whisker(axes, 2, row["estimate"], row["low"], row["high"])
+            plotting.across(axes, self.need, f"Need {self.need:.2f}", dashed=True)
+            plotting.across(axes, self.floor, f"Floor {self.floor:.2f}", dashed=False)
+            axes.set_yticks([0, 1, 2], ["No edges\n(permuted)", "Each split", "Estimate, 95%"])
+            axes.set_ylim(-0.6, 2.9)
+            axes.set_xlabel("Rank agreement of edges between halves")
+
+        return {
+            "stability": Chart(
+                title=f"Two halves agree on edges at {row['estimate']:.3f} "
+                f"({row['low']:.3f} to {row['high']:.3f}); {self.need:.2f} is needed, and "
+                f"targets without any edge reach up to {np.max(null):.3f}.",
+                caption="Agreement of the ranking of all edges between halves of the data: "
+                "estimate with 95% interval, each of the three splits, and draws in which "
+                "the targets were permuted so that no edge is left.",
+                draw=draw,
+                height=2.9,
+            )
+        }
+
+
+def _frame(records: object) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(records)
+
+
+def _rows(data: Dataset, rng: np.random.Generator) -> Rows:
+    """The row sample; cut to 800 rows for values that are no counts."""
+    sample, splits, columns = data.moments.sample, data.splits, data.panel.half_columns
+    chosen = np.arange(len(sample.rows))
+    if not data.is_counts and data.n > GATE_ROWS:
+        chosen = np.sort(rng.choice(chosen, GATE_ROWS, replace=False))
+    rows = sample.rows[chosen]
+    values = sample.values[np.ix_(chosen, columns)] - data.moments.shift[columns]
+    group = np.unique(splits.group[rows] % JACKKNIFE_GROUPS, return_inverse=True)[1]
+    return Rows(values, splits.half[:, rows], group)
+
+
+def _scored(halves: list, edges: Edges, data: Dataset) -> list[Split]:
+    return data.engine.map(lambda pair: Split.of(pair, edges), halves)
+
+
+def _refuse(data: Dataset) -> None:
+    if data.n < thresholds.MIN_OBSERVATIONS_SAMPLING:
+        raise NotAssessed(
+            f"{data.n} observations are too few to be split into halves; at least "
+            f"{thresholds.MIN_OBSERVATIONS_SAMPLING} are needed. Bring more independent "
+            "observations."
+        )
+    share = _unreplicated(data)
+    if share > 0.5:
+        raise NotAssessed(
+            f"{share:.0%} of the observations are perturbations without a replicate in the other "
+            "half, so halves cannot agree by design. Bring replicates of the perturbations, or "
+            "judge the panel by the perturbation effects themselves."
+        )
+
+
+def _unreplicated(data: Dataset) -> float:
+    """Share of rows that are perturbed and have no replicate in the other half."""
+    role = data.roles.get("perturbation")
+    if role is None:
+        return 0.0
+    perturbed = role.codes >= 0
+    if role.control is not None:
+        perturbed &= role.codes != role.levels.index(role.control)
+    alone = 0.0
+    for half in data.splits.half:
+        table = np.zeros((role.n_levels + 1, 2), dtype=np.int64)
+        np.add.at(table, (role.complete(), half.astype(np.int64)), 1)
+        other = table[role.complete(), 1 - half.astype(np.int64)]
+        alone += float((perturbed & (other == 0)).mean())
+    return alone / len(data.splits.half)
+
+
+def _require_edges(splits: list[Split]) -> None:
+    count = int(np.isfinite(splits[0].halves[0].partial).sum())
+    if count < MIN_EDGES:
+        raise NotAssessed(
+            f"{count} possible edges are too few for a ranking; at least {MIN_EDGES} are needed. "
+            "Bring more genes or more candidate regulators."
+        )
+
+
+def _strongest(data: Dataset, edges: Edges) -> float:
+    """Mean over targets of the largest partial correlation, on all rows."""
+    total = data.moments.half(0, 0) + data.moments.half(0, 1)
+    scores = edges.scores(total, shrinkage_weight(total)).partial
+    return float(np.nanmax(scores, axis=0).mean())
+
+
+def _with_context(
+    table: pd.DataFrame, context: Mapping[str, list[Split]], strongest: float
+) -> pd.DataFrame:
+    """Values that are shown beside the gate and judge nothing."""
+    import pandas as pd
+
+    records = [
+        {
+            "statistic": name,
+            "estimate": summary(splits)["stab_pc"],
+            "rows": sum(splits[0].rows),
+            "halves": "cells" if name.endswith("cells") else table["halves"].iloc[0],
+            "labelled_donors": table["labelled_donors"].iloc[0],
+        }
+        for name, splits in context.items()
+    ]
+    first = table.iloc[0][["rows", "halves", "labelled_donors"]].to_dict()
+    records.append({"statistic": "maxpc", "estimate": strongest, **first})
+    return pd.concat([table, pd.DataFrame(records)], ignore_index=True)
+
+
+def _split_table(splits: list[Split]) -> pd.DataFrame:
+    return _frame(
+        [
+            {
+                "split": number,
+                "statistic": name,
+                "value": split.agreement(name),
+                "rows_a": split.rows[0],
+                "rows_b": split.rows[1],
+                "shrinkage_a": split.shrinkage[0],
+                "shrinkage_b": split.shrinkage[1],
+            }
+            for number, split in enumerate(splits)
+            for name in RANKED
+        ]
+    )
+
+
+def _labelled_donors(data: Dataset) -> int:
+    donor = data.roles.get("donor")
+    return donor.n_levels if donor else 0
+
+
+def _optimism(row: pd.Series) -> str:
+    if row["halves"] != "cells":
+        return ""
+    if row["labelled_donors"]:
+        donors = f"{row['labelled_donors']:.0f} donors"
+        return f" This is optimistic: with {donors} the halves share donors."
+    return ""

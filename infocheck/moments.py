@@ -1,0 +1,352 @@
+"""Moments: the sums over rows that all checks share, from one streaming pass.
+
+Rows are read in blocks, brought to the scale of the analysis, shifted by a pilot
+mean and added to sums keyed by fold, by half and by group. Sums of disjoint rows
+can be added (``a + b``), in any order and on any machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Self
+
+import numpy as np
+import scipy.sparse as sp
+
+from infocheck.dataset import Dataset
+from infocheck.splits import FOLDS, SPLITS
+from infocheck.stats.sums import CrossSums
+
+PATTERNS = 2**SPLITS
+
+
+class _Additive:
+    """Adds field by field."""
+
+    def __add__(self, other: Self) -> Self:
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return type(self)(*(a + b for a, b in pairs))
+
+
+@dataclass(frozen=True)
+class GroupSums(_Additive):
+    """First and second moments of every panel gene by jackknife group.
+
+    Attributes
+    ----------
+    n
+        Rows, shape (groups,).
+    total, squares
+        Sums of shifted values and of their squares, shape (groups, g).
+    """
+
+    n: np.ndarray
+    total: np.ndarray
+    squares: np.ndarray
+
+
+@dataclass(frozen=True)
+class LevelSums(_Additive):
+    """First moments of every panel gene by jackknife group and level of a factor.
+
+    Attributes
+    ----------
+    n
+        Rows, shape (groups, levels); the last level holds rows without a label.
+    total
+        Sums of shifted values, shape (groups, levels, g).
+    """
+
+    n: np.ndarray
+    total: np.ndarray
+
+
+@dataclass(frozen=True)
+class DepthSums(_Additive):
+    """Sums with the log size factor by jackknife group.
+
+    Attributes
+    ----------
+    total, squares
+        Of the log size factor, shape (groups,).
+    products
+        Of the log size factor and shifted values, shape (groups, g).
+    """
+
+    total: np.ndarray
+    squares: np.ndarray
+    products: np.ndarray
+
+
+@dataclass(frozen=True)
+class TechnicalSums(_Additive):
+    """Sums for the counting noise of every panel gene, by group.
+
+    Attributes
+    ----------
+    n
+        Rows, shape (groups,).
+    total, squares, noise
+        Sums of c/s, (c/s)² and c/s², shape (groups, g); c counts, s size factor.
+    """
+
+    n: np.ndarray
+    total: np.ndarray
+    squares: np.ndarray
+    noise: np.ndarray
+
+
+@dataclass(frozen=True)
+class RowSample:
+    """Rows of the panel, for what needs rows.
+
+    Attributes
+    ----------
+    rows
+        Positions among the kept rows.
+    values
+        The panel on the scale of the analysis, shape (rows, g).
+    """
+
+    rows: np.ndarray
+    values: np.ndarray
+
+    def __add__(self, other: RowSample) -> RowSample:
+        rows = np.concatenate([self.rows, other.rows])
+        order = np.argsort(rows, kind="stable")
+        values = np.concatenate([self.values, other.values])
+        return RowSample(rows[order], values[order])
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums of the panel over rows.
+
+    Attributes
+    ----------
+    shift
+        What was subtracted from every panel gene before summing, shape (g,).
+    folds
+        Sums for each of 5 folds: regulators against the whole panel.
+    patterns
+        Sums for each of the 8 combinations of halves in 3 splits: regulators
+        against regulators and the stability sample, with fourth moments.
+    groups
+        Moments by jackknife group.
+    levels
+        For each labelled role, sums by jackknife group and level.
+    depth
+        Sums with the log size factor; None without counts.
+    technical
+        Counting-noise sums by jackknife group; None without counts.
+    strata
+        Counting-noise sums by cell type and donor; None without counts or labels.
+    sample
+        The row sample.
+    """
+
+    shift: np.ndarray
+    folds: tuple[CrossSums, ...]
+    patterns: tuple[CrossSums, ...]
+    groups: GroupSums
+    levels: Mapping[str, LevelSums]
+    depth: DepthSums | None
+    technical: TechnicalSums | None
+    strata: TechnicalSums | None
+    sample: RowSample
+
+    @property
+    def n(self) -> int:
+        return sum(fold.n for fold in self.folds)
+
+    def total(self) -> CrossSums:
+        """Sums over all rows."""
+        return reduce(lambda a, b: a + b, self.folds)
+
+    def half(self, split: int, side: int) -> CrossSums:
+        """Sums of one half of one split."""
+        chosen = [s for i, s in enumerate(self.patterns) if i >> split & 1 == side]
+        return reduce(lambda a, b: a + b, chosen)
+
+    def __add__(self, other: Moments) -> Moments:
+        if not np.array_equal(self.shift, other.shift):
+            raise ValueError("moments with different shifts cannot be added")
+
+        def optional(a, b):
+            return None if a is None or b is None else a + b
+
+        return Moments(
+            shift=self.shift,
+            folds=tuple(a + b for a, b in zip(self.folds, other.folds, strict=True)),
+            patterns=tuple(a + b for a, b in zip(self.patterns, other.patterns, strict=True)),
+            groups=self.groups + other.groups,
+            levels={name: self.levels[name] + other.levels[name] for name in self.levels},
+            depth=optional(self.depth, other.depth),
+            technical=optional(self.technical, other.technical),
+            strata=optional(self.strata, other.strata),
+            sample=self.sample + other.sample,
+        )
+
+    @classmethod
+    def of(cls, data: Dataset, *, rows: slice = slice(None)) -> Moments:
+        """One pass over the kept rows of a data set, or over a slice of them."""
+        return _Pass(data, rows).run()
+
+
+class _Pass:
+    """Accumulates one pass; every accumulator belongs to one task, so order is fixed."""
+
+    def __init__(self, data: Dataset, rows: slice) -> None:
+        self.data = data
+        self.start, self.stop, _ = rows.indices(data.n)
+        panel, splits = data.panel, data.splits
+        p, g = panel.p, len(panel.genes)
+        h = len(panel.half_columns)
+        self.shift = pilot_mean(data)
+        self.folds = [CrossSums.zeros(p, g) for _ in range(FOLDS)]
+        self.patterns = [CrossSums.zeros(p, h, fourth=True) for _ in range(PATTERNS)]
+        self.n_groups = splits.n_groups
+        k = self.n_groups
+        self.groups = GroupSums(np.zeros(k), np.zeros((k, g)), np.zeros((k, g)))
+        self.levels = {
+            name: LevelSums(np.zeros((k, r.n_levels + 1)), np.zeros((k, r.n_levels + 1, g)))
+            for name, r in data.roles.items()
+        }
+        counts = data.is_counts
+        self.depth = None
+        if data.depth is not None:
+            self.depth = DepthSums(np.zeros(k), np.zeros(k), np.zeros((k, g)))
+        self.technical = self._noise(self.n_groups) if counts else None
+        self.stratum = strata(data) if counts else None
+        self.strata = None
+        if self.stratum is not None:
+            self.strata = self._noise(int(self.stratum.max()) + 1)
+        self.sampled: list[RowSample] = []
+
+    def _noise(self, groups: int) -> TechnicalSums:
+        g = len(self.data.panel.genes)
+        return TechnicalSums(np.zeros(groups), *(np.zeros((groups, g)) for _ in range(3)))
+
+    def run(self) -> Moments:
+        data = self.data
+        seen, done = 0, 0
+        for offset, block in data.matrix.blocks():
+            kept = data.kept[offset : offset + block.shape[0]]
+            block = block if kept.all() else block[kept]
+            first, seen = seen, seen + block.shape[0]
+            low, high = max(first, self.start), min(seen, self.stop)
+            if low < high:
+                part = block[low - first : high - first]
+                self._add(_panel_values(part, data.panel.genes), np.arange(low, high))
+            done += len(kept)
+            data.engine.progress("Reading rows", done, data.n_obs)
+        g = len(data.panel.genes)
+        empty = RowSample(np.empty(0, np.int64), np.empty((0, g)))
+        return Moments(
+            shift=self.shift,
+            folds=tuple(self.folds),
+            patterns=tuple(self.patterns),
+            groups=self.groups,
+            levels=self.levels,
+            depth=self.depth,
+            technical=self.technical,
+            strata=self.strata,
+            sample=reduce(lambda a, b: a + b, self.sampled, empty),
+        )
+
+    def _add(self, raw: np.ndarray, rows: np.ndarray) -> None:
+        data, splits = self.data, self.data.splits
+        factor = None if data.size_factors is None else data.size_factors[rows]
+        values = raw if factor is None else np.log1p(raw / factor[:, None])
+        inside = np.isin(rows, splits.sample, assume_unique=True)
+        if inside.any():
+            self.sampled.append(RowSample(rows[inside], values[inside]))
+        values = values - self.shift
+
+        tasks = [lambda f=f: self._fold(f, rows, values) for f in range(FOLDS)]
+        tasks += [lambda h=h: self._pattern(h, rows, values) for h in range(PATTERNS)]
+        tasks.append(lambda: self._first_moments(rows, values))
+        if factor is not None and self.technical is not None:
+            tasks.append(lambda: self._noise_sums(rows, raw, factor))
+        data.engine.map(lambda task: task(), tasks)
+
+    def _fold(self, fold: int, rows: np.ndarray, values: np.ndarray) -> None:
+        self.folds[fold].update(values[self.data.splits.fold[rows] == fold])
+
+    def _pattern(self, pattern: int, rows: np.ndarray, values: np.ndarray) -> None:
+        chosen = self.data.splits.pattern[rows] == pattern
+        columns = self.data.panel.half_columns
+        self.patterns[pattern].update(values[np.ix_(chosen, columns)])
+
+    def _first_moments(self, rows: np.ndarray, values: np.ndarray) -> None:
+        data = self.data
+        group = data.splits.group[rows]
+        by_group = _indicator(group, self.n_groups)
+        self.groups.n[:] += by_group @ np.ones(len(rows))
+        self.groups.total[:] += by_group @ values
+        self.groups.squares[:] += by_group @ (values * values)
+        for name, role in data.roles.items():
+            _add_levels(self.levels[name], group, role.complete()[rows], values)
+        if self.depth is not None and data.depth is not None:
+            depth = data.depth[rows]
+            self.depth.total[:] += by_group @ depth
+            self.depth.squares[:] += by_group @ depth**2
+            self.depth.products[:] += by_group @ (values * depth[:, None])
+
+    def _noise_sums(self, rows: np.ndarray, raw: np.ndarray, factor: np.ndarray) -> None:
+        share = raw / factor[:, None]
+        parts = (share, share * share, share / factor[:, None])
+        _add_noise(self.technical, self.data.splits.group[rows], parts)
+        if self.strata is not None and self.stratum is not None:
+            _add_noise(self.strata, self.stratum[rows], parts)
+
+
+def pilot_mean(data: Dataset) -> np.ndarray:
+    """A value near the mean of every panel gene, from the first pass alone."""
+    genes = data.panel.genes
+    if data.size_factors is None:
+        return data.scan.mean[genes]
+    n, total, _, _ = data.scan.normalised()
+    return np.log1p(total[genes] / n)
+
+
+def strata(data: Dataset) -> np.ndarray | None:
+    """Cell type × donor (or whichever is labelled) of each row; None without both."""
+    labelled = [data.roles[name] for name in ("cell_type", "donor") if name in data.roles]
+    if not labelled:
+        return None
+    code = np.zeros(data.n, np.int64)
+    for role in labelled:
+        code = code * (role.n_levels + 1) + role.complete()
+    return np.unique(code, return_inverse=True)[1]
+
+
+def _panel_values(block: np.ndarray | sp.csr_matrix, genes: np.ndarray) -> np.ndarray:
+    chosen = block[:, genes]
+    dense = chosen.toarray() if sp.issparse(chosen) else chosen
+    return np.ascontiguousarray(dense, dtype=np.float64)
+
+
+def _indicator(code: np.ndarray, levels: int) -> sp.csr_matrix:
+    n = len(code)
+    return sp.csr_matrix((np.ones(n), (code, np.arange(n))), shape=(levels, n))
+
+
+def _add_levels(sums: LevelSums, group: np.ndarray, level: np.ndarray, values: np.ndarray) -> None:
+    groups, levels = sums.n.shape
+    cell = group * levels + level
+    sums.n[:] += np.bincount(cell, minlength=groups * levels).reshape(groups, levels)
+    sums.total[:] += (_indicator(cell, groups * levels) @ values).reshape(sums.total.shape)
+
+
+def _add_noise(
+    sums: TechnicalSums | None, group: np.ndarray, parts: tuple[np.ndarray, ...]
+) -> None:
+    if sums is None:
+        return
+    by_group = _indicator(group, len(sums.n))
+    sums.n[:] += np.bincount(group, minlength=len(sums.n))
+    for total, part in zip((sums.total, sums.squares, sums.noise), parts, strict=True):
+        total[:] += by_group @ part

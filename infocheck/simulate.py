@@ -1,0 +1,388 @@
+"""Data with a known truth and one switch per defect, for tests and demonstrations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import anndata
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from infocheck.source import SIMULATED
+
+# Standard deviation of every gene's log expression; with it the reliability at a
+# mean of m counts is .284 m / (1 + .284 m), up to the variation of cell size.
+LOG_SD = 0.5
+# Spread of mean expression between genes and of size between cells, on the log scale.
+GENE_SPREAD = 1.0
+SIZE_SPREAD = 0.3
+# Regulators come in blocks that share a factor, so that rivals of a true parent exist.
+BLOCK = 5
+BLOCK_CORRELATION = 0.3
+# Share of each gene's latent variance that cell types take when there are several.
+CELL_TYPE_SHARE = 0.2
+# Values held as a dense block at a time.
+BLOCK_VALUES = 1_000_000
+
+CONDITIONS = ("balanced", "aliased", None)
+
+
+def simulate(
+    n_obs: int = 1200,
+    n_genes: int = 400,
+    n_regulators: int = 40,
+    *,
+    donors: int = 8,
+    batches: int = 4,
+    cell_types: int = 1,
+    depth: float = 8000.0,
+    r2: float = 0.5,
+    parents: float = 2.0,
+    donor_share: float = 0.05,
+    batch_share: float = 0.05,
+    hidden_share: float = 0.0,
+    condition: str | None = "balanced",
+    constant_genes: int = 0,
+    seed: int = 0,
+) -> anndata.AnnData:
+    """Simulate counts of cells whose network is known.
+
+    Each gene has a latent log expression of mean 0 and variance 1. A part of it
+    varies from cell to cell: regulators are standard normal, in blocks of five
+    with correlation 0.3, and a target is ``sqrt(r2)`` times the standardised sum
+    of its regulators, with random signs and weights, plus ``sqrt(1 - r2)`` times
+    noise of its own. Donor, batch, cell type and a hidden factor take fixed shares
+    of the variance beside that part. Counts are Poisson around
+    ``size * depth * share of the gene * exp(0.5 * latent)``.
+
+    Parameters
+    ----------
+    n_obs, n_genes, n_regulators
+        Cells, genes, and how many of the genes are regulators (the first ones).
+        All other genes, except the constant ones, are targets.
+    donors, batches
+        Independent units and runs. Cells are spread evenly over the donors, and
+        donor ``d`` lies in batch ``d mod batches``: with as many donors as batches
+        the two cannot be told apart.
+    cell_types
+        With more than one, types take 20 % of each gene's latent variance, and
+        correlate genes that do not regulate each other.
+    depth
+        Expected counts per cell. *Defect: shallow* at ``depth=50``: most of the
+        variance is sampling noise, and regulators are not measured.
+    r2
+        Share of a target's cell-to-cell latent variance that its regulators explain.
+        *Defect: no network* at ``r2=0``: nothing can be predicted.
+    parents
+        Mean number of regulators of a target, at least 1 (1 + Poisson).
+    donor_share
+        Share of each gene's latent variance between donors, independent of the
+        network. *Defect: pseudo-replication* when large with few donors: cells
+        look many and are few independent observations.
+    batch_share
+        The same between batches. *Defect: batch effect* when large.
+    hidden_share
+        Share due to one unrecorded factor of the cells with random sign on every
+        gene, regulator and target alike. *Defect: hidden factor* when above 0:
+        all genes correlate by plus or minus this much without regulation.
+    condition
+        ``"balanced"``: every donor gives cells of both conditions. ``"aliased"``:
+        whole batches are one condition (*defect: aliased contrast*: condition and
+        batch cannot be told apart). None: no condition. The label moves no gene.
+    constant_genes
+        How many of the genes, the last ones, have no counts at all. *Defect:
+        constant genes*, which must be dropped and not divided by.
+    seed
+        The same seed and arguments give the same data.
+
+    Returns
+    -------
+    anndata.AnnData
+        ``X``: cells × genes, counts as float32 in CSR. ``obs``: ``donor``,
+        ``batch``, ``condition``, ``cell_type`` (when asked for). ``var``:
+        ``is_regulator`` and ``true_reliability``, the share of variance of the
+        depth-normalised counts that is not Poisson noise, from the simulated rates;
+        0 for constant genes. ``uns["network"]``: ``source``, ``target``, ``sign``,
+        empty when ``r2`` is 0. ``uns["infocheck_simulation"]``: the
+        arguments.
+
+    Raises
+    ------
+    ValueError
+        When an argument is out of range, in one sentence.
+
+    Notes
+    -----
+    Not a realistic cell. Effects are linear on the log scale and instantaneous;
+    regulators are not regulated; there is no bursting, ambient RNA, doublet,
+    pseudotime or protein. A donor's or batch's shift of a regulator does not reach
+    its targets. Shares are those of a random effect: ``k`` levels show on average
+    ``(k - 1) / k`` of it. Cell sizes are known to the simulation, whereas a method
+    estimates them from totals, in which a few abundant genes weigh most. Every gene
+    that is neither regulator nor constant is a target, so genes matched as decoys are
+    siblings of the targets. That a method finds this network says that it can,
+    not that it will in tissue.
+
+    Examples
+    --------
+    >>> sound = simulate(seed=1)
+    >>> shallow = simulate(depth=50, seed=1)
+    """
+    arguments = dict(locals())
+    _refuse(**arguments)
+    rng = np.random.default_rng(seed)
+    genes = _gene_names(n_genes, n_regulators)
+    obs, levels = _labels(rng, n_obs, donors, batches, cell_types, condition)
+    weights = _weights(rng, n_genes - n_regulators - constant_genes, n_regulators, parents)
+    shares = {
+        "donor": donor_share,
+        "batch": batch_share,
+        "cell_type": CELL_TYPE_SHARE if cell_types > 1 else 0.0,
+    }
+    model = _Model(
+        weights=_standardised(weights),
+        r2=r2,
+        abundance=depth * _abundance(rng, n_genes, constant_genes),
+        effects=[
+            (
+                codes,
+                math.sqrt(shares[name]) * _normal(rng, (codes.max() + 1, n_genes)),
+            )
+            for name, codes in levels.items()
+            if shares[name] > 0
+        ],
+        hidden=math.sqrt(hidden_share) * rng.choice([-1.0, 1.0], n_genes).astype(np.float32),
+        own=1.0 - hidden_share - sum(shares.values()),
+    )
+    size = np.exp(rng.normal(-(SIZE_SPREAD**2) / 2, SIZE_SPREAD, n_obs))
+    counts, reliability = _counts(rng, model, size)
+    return anndata.AnnData(
+        counts,
+        obs=obs,
+        var=pd.DataFrame(
+            {"is_regulator": np.arange(n_genes) < n_regulators, "true_reliability": reliability},
+            index=genes,
+        ),
+        uns={
+            "network": _edges(weights if r2 > 0 else weights[:, :0], genes, n_regulators),
+            # h5ad has no None inside a dictionary that every version can read.
+            SIMULATED: {**arguments, "condition": condition or "none"},
+        },
+    )
+
+
+def demo() -> anndata.AnnData:
+    """The data of ``infocheck report --demo``: sound, with donors and batches.
+
+    1,200 cells of 8 donors in 4 batches, 400 genes of which 40 are regulators, and
+    a network that explains half of every target's variation from cell to cell.
+    """
+    return simulate(seed=0)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What a block of cells is drawn from.
+
+    ``weights`` (regulators × targets) give sums of variance 1; ``effects`` are
+    pairs of level codes (cells) and shifts (levels × genes); ``own`` is the share
+    of latent variance left to the cell-to-cell part; ``abundance`` (genes) the
+    expected counts of a cell of size 1.
+    """
+
+    weights: sparse.csr_array
+    r2: float
+    abundance: np.ndarray
+    effects: list[tuple[np.ndarray, np.ndarray]]
+    hidden: np.ndarray
+    own: float
+
+
+def _refuse(
+    *,
+    n_obs,
+    n_genes,
+    n_regulators,
+    donors,
+    batches,
+    cell_types,
+    depth,
+    r2,
+    parents,
+    donor_share,
+    batch_share,
+    hidden_share,
+    condition,
+    constant_genes,
+    seed,
+) -> None:
+    """Raise ValueError for the first argument that makes no sense."""
+    shares = (donor_share, batch_share, hidden_share)
+    taken = sum(shares) + (CELL_TYPE_SHARE if cell_types > 1 else 0.0)
+    with_types = f" (cell types take {CELL_TYPE_SHARE})" if cell_types > 1 else ""
+    rules = [
+        (n_regulators >= 3, "n_regulators must be at least 3."),
+        (constant_genes >= 0, "constant_genes must not be negative."),
+        (
+            n_genes > n_regulators + constant_genes,
+            "n_genes must exceed n_regulators + constant_genes, so that a target remains.",
+        ),
+        (min(donors, batches, cell_types) >= 1, "donors, batches, cell_types must be at least 1."),
+        (batches <= donors, "batches must not exceed donors, since a donor lies in one batch."),
+        (n_obs >= 2 * donors, "n_obs must be at least two cells for each donor."),
+        (0 < depth < math.inf, "depth must be a positive number of counts per cell."),
+        (0 <= r2 <= 1, "r2 must lie between 0 and 1."),
+        (1 <= parents < math.inf, "parents must be at least 1."),
+        (
+            all(share >= 0 for share in shares) and taken < 1,
+            f"The shares must not be negative and must sum to less than 1{with_types}.",
+        ),
+        (condition in CONDITIONS, 'condition must be "balanced", "aliased" or None.'),
+        (
+            condition != "aliased" or batches >= 2,
+            "An aliased condition needs at least 2 batches.",
+        ),
+        (seed >= 0, "seed must not be negative."),
+    ]
+    for holds, sentence in rules:
+        if not holds:
+            raise ValueError(sentence)
+
+
+def _gene_names(n_genes: int, n_regulators: int) -> list[str]:
+    names = [f"TF{i:03d}" for i in range(1, n_regulators + 1)]
+    return names + [f"G{i:04d}" for i in range(1, n_genes - n_regulators + 1)]
+
+
+def _labels(
+    rng: np.random.Generator,
+    n_obs: int,
+    donors: int,
+    batches: int,
+    cell_types: int,
+    condition: str | None,
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Labels of the cells, and the level codes of those that move genes."""
+    order = rng.permutation(n_obs)
+    donor = order % donors
+    levels = {"donor": donor, "batch": donor % batches}
+    obs = {
+        "donor": _category(donor, [f"donor_{i:02d}" for i in range(1, donors + 1)]),
+        "batch": _category(levels["batch"], [f"batch_{i}" for i in range(1, batches + 1)]),
+    }
+    if condition is not None:
+        # Balanced: every second cell of a donor, so that each gives both conditions.
+        code = levels["batch"] % 2 if condition == "aliased" else order // donors % 2
+        obs["condition"] = _category(code, ["control", "treated"])
+    if cell_types > 1:
+        levels["cell_type"] = rng.integers(cell_types, size=n_obs)
+        names = [f"type_{i}" for i in range(1, cell_types + 1)]
+        obs["cell_type"] = _category(levels["cell_type"], names)
+    width = len(str(n_obs))
+    return pd.DataFrame(obs, index=[f"cell_{i:0{width}d}" for i in range(1, n_obs + 1)]), levels
+
+
+def _category(codes: np.ndarray, names: list[str]) -> pd.Categorical:
+    return pd.Categorical.from_codes(codes, names).remove_unused_categories()
+
+
+def _weights(
+    rng: np.random.Generator, targets: int, regulators: int, parents: float
+) -> sparse.csc_array:
+    """Weights of the network, regulators × targets, ±(0.5 to 1.5) where there is an edge."""
+    number = np.minimum(1 + rng.poisson(parents - 1, targets), regulators)
+    rows = np.concatenate([rng.choice(regulators, k, replace=False) for k in number])
+    columns = np.repeat(np.arange(targets), number)
+    values = rng.choice([-1.0, 1.0], len(rows)) * rng.uniform(0.5, 1.5, len(rows))
+    return sparse.csc_array((values, (rows, columns)), shape=(regulators, targets))
+
+
+def _standardised(weights: sparse.csc_array) -> sparse.csr_array:
+    """Weights whose sums over the correlated regulators have variance 1."""
+    block = np.arange(weights.shape[0]) // BLOCK
+    members = sparse.csr_array((np.ones(len(block)), (block, np.arange(len(block)))))
+    together = (members @ weights).power(2).sum(axis=0)
+    alone = weights.power(2).sum(axis=0)
+    variance = BLOCK_CORRELATION * together + (1 - BLOCK_CORRELATION) * alone
+    return (weights @ sparse.diags_array(1 / np.sqrt(variance))).tocsr().astype(np.float32)
+
+
+def _abundance(rng: np.random.Generator, n_genes: int, constant_genes: int) -> np.ndarray:
+    """Expected share of each gene in the counts; constant genes have none."""
+    abundance = np.exp(GENE_SPREAD * rng.standard_normal(n_genes))
+    abundance[n_genes - constant_genes :] = 0
+    return abundance / abundance.sum()
+
+
+def _edges(weights: sparse.csc_array, genes: list[str], n_regulators: int) -> pd.DataFrame:
+    edges = weights.tocoo()
+    names = np.array(genes, dtype=object)
+    return pd.DataFrame(
+        {
+            "source": names[edges.coords[0]],
+            "target": names[n_regulators + edges.coords[1]],
+            "sign": np.sign(edges.data).astype(np.int8),
+        }
+    )
+
+
+def _counts(
+    rng: np.random.Generator, model: _Model, size: np.ndarray
+) -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Counts and true reliability, a block of cells at a time to bound memory."""
+    n_obs, n_genes = len(size), len(model.abundance)
+    blocks, total, squares, noise = [], *np.zeros((3, n_genes))
+    for rows in _row_blocks(n_obs, n_genes):
+        rate = _rate(_latent(rng, model, rows), model.abundance)
+        total += rate.sum(axis=0)
+        squares += np.square(rate).sum(axis=0)
+        # A Poisson count divided by the size has variance rate / size.
+        noise += (1 / size[rows]) @ rate
+        counts = rng.poisson(rate * size[rows, None])
+        blocks.append(sparse.csr_matrix(counts.astype(np.float32)))
+    signal = squares / n_obs - np.square(total / n_obs)
+    variance = signal + noise / n_obs
+    reliability = np.divide(signal, variance, out=np.zeros(n_genes), where=variance > 0)
+    return sparse.vstack(blocks, format="csr"), reliability
+
+
+def _row_blocks(n_obs: int, n_genes: int) -> Iterator[slice]:
+    step = max(1, BLOCK_VALUES // n_genes)
+    for start in range(0, n_obs, step):
+        yield slice(start, min(start + step, n_obs))
+
+
+def _latent(rng: np.random.Generator, model: _Model, rows: slice) -> np.ndarray:
+    """Latent log expression, cells × genes, mean 0 and variance 1 for every gene."""
+    p, targets = model.weights.shape
+    latent = _normal(rng, (rows.stop - rows.start, len(model.hidden)))
+    regulators, of_targets = latent[:, :p], latent[:, p : p + targets]
+    _correlate(rng, regulators)
+    of_targets *= math.sqrt(1 - model.r2)
+    of_targets += math.sqrt(model.r2) * (regulators @ model.weights)
+    latent *= math.sqrt(model.own)
+    for codes, shifts in model.effects:
+        latent += shifts[codes[rows]]
+    if model.hidden.any():
+        latent += _normal(rng, (len(latent), 1)) * model.hidden
+    return latent
+
+
+def _correlate(rng: np.random.Generator, regulators: np.ndarray) -> None:
+    """Give the regulators of a block a common factor, in place."""
+    block = np.arange(regulators.shape[1]) // BLOCK
+    factors = _normal(rng, (len(regulators), block[-1] + 1))
+    regulators *= math.sqrt(1 - BLOCK_CORRELATION)
+    regulators += math.sqrt(BLOCK_CORRELATION) * factors[:, block]
+
+
+def _rate(latent: np.ndarray, abundance: np.ndarray) -> np.ndarray:
+    """Expected counts of a cell of size 1; the mean over cells is the abundance."""
+    return abundance * np.exp(LOG_SD * latent - LOG_SD**2 / 2)
+
+
+def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return rng.standard_normal(shape, dtype=np.float32)

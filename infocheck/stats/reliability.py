@@ -1,0 +1,78 @@
+"""Measurement reliability of counts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def closed_form(n: float, total: np.ndarray, squares: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Share of the variance of normalised counts that is not counting noise.
+
+    ``1 - mean(c/s²) / var(c/s)``, clipped to [0, 1]. The variance has divisor
+    n - 1: with divisor n a gene of pure Poisson noise would come out below 0 on
+    average by 1/n.
+
+    Parameters
+    ----------
+    n
+        Number of cells.
+    total, squares
+        Sums over cells of c/s and (c/s)², any shape; c counts, s size factor.
+    noise
+        Sum over cells of c/s², the Poisson variance of c/s.
+
+    Returns
+    -------
+    numpy.ndarray
+        Reliability in [0, 1]; NaN for genes without variance.
+
+    Notes
+    -----
+    Only Poisson noise is subtracted: errors in size factors, ambient RNA and
+    doublets count as signal. Idea: Zhang, Ntranos & Tse (2020).
+    """
+    variance = (squares - total**2 / n) / (n - 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = 1 - (noise / n) / variance
+    return np.where(variance > 0, np.clip(value, 0.0, 1.0), np.nan)
+
+
+def within_groups(
+    n: np.ndarray, total: np.ndarray, squares: np.ndarray, noise: np.ndarray
+) -> np.ndarray:
+    """The same with differences between groups taken out of the variance.
+
+    Parameters
+    ----------
+    n
+        Cells per group, shape (groups,).
+    total, squares, noise
+        As in :func:`closed_form`, shape (groups, genes).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (genes,). Groups of fewer than two cells are left out.
+    """
+    keep = n >= 2
+    if not keep.any():
+        return np.full(total.shape[1], np.nan)
+    n, total, squares, noise = n[keep], total[keep], squares[keep], noise[keep]
+    within = (squares - total**2 / n[:, None]).sum(axis=0) / (n.sum() - len(n))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = 1 - noise.sum(axis=0) / n.sum() / within
+    return np.where(within > 0, np.clip(value, 0.0, 1.0), np.nan)
+
+
+def split_half(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Reliability from two halves of the reads of the same cells, each column a gene.
+
+    ``2r / (1 + r)`` with r the correlation of the halves (Spearman-Brown). Halves
+    must come from binomial thinning: beta-binomial thinning removes the biology.
+    """
+    a = a - a.mean(axis=0)
+    b = b - b.mean(axis=0)
+    scale = np.sqrt((a * a).sum(axis=0) * (b * b).sum(axis=0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = (a * b).sum(axis=0) / scale
+        return 2 * r / (1 + r)

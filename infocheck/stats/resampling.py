@@ -1,0 +1,53 @@
+"""Intervals: leave-one-group-out jackknife and proportions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.stats import norm, t
+
+LEVEL = 0.95
+
+
+def jackknife_error(leave_one_out: np.ndarray) -> np.ndarray:
+    """Standard error from leave-one-group-out values along the first axis (Quenouille 1956).
+
+    Groups are independent units: donors, blocks of a time series, or random sets
+    of cells. Misleads when units that are dependent sit in different groups.
+    """
+    groups = len(leave_one_out)
+    spread = leave_one_out - leave_one_out.mean(axis=0)
+    return np.sqrt((groups - 1) / groups * (spread**2).sum(axis=0))
+
+
+def t_interval(
+    estimate: float,
+    error: float,
+    groups: int,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> tuple[float, float]:
+    """95 % interval with Student's t for ``groups`` independent groups, cut at ``bounds``."""
+    half = t.ppf((1 + LEVEL) / 2, max(groups - 1, 1)) * error
+    low, high = estimate - half, estimate + half
+    return max(low, bounds[0]), min(high, bounds[1])
+
+
+def share_interval(share: float, n: int, extra_error: float = 0.0) -> tuple[float, float]:
+    """Wilson interval of a proportion of n units, widened by an extra standard error.
+
+    The extra error (for instance, from the cells by which each unit was judged)
+    lowers the effective number of units until both sources are in the binomial
+    variance (Wilson 1927 for the form of the interval).
+    """
+    binomial = share * (1 - share) / n
+    total = binomial + extra_error**2
+    effective = n * binomial / total if total > 0 and binomial > 0 else n
+    z = norm.ppf((1 + LEVEL) / 2)
+    centre = (share + z * z / (2 * effective)) / (1 + z * z / effective)
+    half = (
+        z
+        / (1 + z * z / effective)
+        * math.sqrt(share * (1 - share) / effective + z * z / (4 * effective**2))
+    )
+    return max(min(centre - half, share), 0.0), min(max(centre + half, share), 1.0)

@@ -1,0 +1,21 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of the shared real data sets and tables; the test is skipped without it.
+
+    ``INFOCHECK_SHARED`` names it; a relative path counts from the project root.
+    """
+    root = Path(__file__).resolve().parents[1]
+    folder = (root / os.environ.get("INFOCHECK_SHARED", "../shared")).resolve()
+    if not folder.is_dir():
+        pytest.skip(f"shared data not found at {folder}")
+    return folder

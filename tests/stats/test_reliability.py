@@ -1,0 +1,62 @@
+"""Reliability of counts: closed form, thinning, and a planted truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infocheck.stats.reliability import closed_form, split_half, within_groups
+
+
+def lognormal_poisson(mean, n=40_000, sigma=0.5, seed=0, genes=1):
+    """Counts whose rate is lognormal; reliability is .284 μ / (1 + .284 μ) at σ = .5."""
+    rng = np.random.default_rng(seed)
+    rate = mean * np.exp(rng.normal(-(sigma**2) / 2, sigma, (n, genes)))
+    return rng.poisson(rate).astype(float)
+
+
+def of(counts, size=None):
+    size = np.ones(len(counts)) if size is None else size
+    x = counts / size[:, None]
+    noise = (counts / size[:, None] ** 2).sum(axis=0)
+    return closed_form(len(counts), x.sum(axis=0), (x * x).sum(axis=0), noise)
+
+
+@pytest.mark.parametrize(("mean", "expected"), [(0.8, 0.185), (2.0, 0.362)])
+def test_planted_lognormal_poisson(mean, expected):
+    assert of(lognormal_poisson(mean))[0] == pytest.approx(expected, abs=0.02)
+
+
+def test_thinning_agrees_with_the_closed_form():
+    counts = lognormal_poisson(2.0, genes=3)
+    rng = np.random.default_rng(1)
+    a = rng.binomial(counts.astype(int), 0.5).astype(float)
+    assert split_half(a, counts - a) == pytest.approx(of(counts), abs=0.03)
+
+
+def test_pure_poisson_noise_carries_no_signal():
+    counts = np.random.default_rng(2).poisson(1.5, (20_000, 5)).astype(float)
+    assert of(counts).max() < 0.03
+
+
+@given(factor=st.floats(0.1, 10))
+def test_rescaling_all_size_factors_changes_nothing(factor):
+    counts = lognormal_poisson(2.0, n=500)
+    size = np.random.default_rng(3).uniform(0.5, 2, 500)
+    assert np.allclose(of(counts, size), of(counts, size * factor), atol=1e-9)
+
+
+def test_constant_genes_are_nan_not_perfect():
+    assert np.isnan(of(np.full((50, 1), 3.0))).all()
+
+
+def test_differences_between_groups_are_no_signal_within():
+    rng = np.random.default_rng(4)
+    means = np.array([1.0, 6.0])
+    groups = [rng.poisson(m, (5000, 1)).astype(float) for m in means]
+    parts = [(len(g), g.sum(axis=0), (g * g).sum(axis=0), g.sum(axis=0)) for g in groups]
+    n, *sums = (np.stack(part) for part in zip(*parts, strict=True))
+    assert within_groups(n, *sums)[0] < 0.05
+    assert of(np.vstack(groups))[0] > 0.5

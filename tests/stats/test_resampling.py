@@ -1,0 +1,52 @@
+"""Intervals: closed forms, coverage by simulation, seeds written down."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from statsmodels.stats.proportion import proportion_confint
+
+from infocheck.stats.resampling import jackknife_error, share_interval, t_interval
+
+
+def test_jackknife_of_a_mean_is_its_standard_error():
+    x = np.random.default_rng(0).normal(size=50)
+    without = (x.sum() - x) / 49
+    assert jackknife_error(without) == pytest.approx(x.std(ddof=1) / np.sqrt(50), rel=1e-12)
+
+
+def test_wilson_interval_equals_statsmodels():
+    low, high = share_interval(0.3, 40)
+    expected = proportion_confint(12, 40, method="wilson")
+    assert (low, high) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_share_at_the_edge_keeps_a_width(share):
+    low, high = share_interval(share, 30, extra_error=0.02)
+    assert 0 <= low <= share <= high <= 1
+    assert high - low > 0.05
+
+
+def test_extra_error_widens():
+    plain, wide = share_interval(0.4, 100), share_interval(0.4, 100, extra_error=0.1)
+    assert wide[0] < plain[0]
+    assert wide[1] > plain[1]
+
+
+def test_t_interval_is_cut_at_its_bounds():
+    assert t_interval(0.95, 0.2, 10, (-1.0, 1.0))[1] == 1.0
+
+
+def test_coverage_of_the_jackknife_interval():
+    """A ratio of means over 20 groups: 95 % nominal, seed 7."""
+    rng = np.random.default_rng(7)
+    covered = 0
+    for _ in range(600):
+        x = rng.normal(2, 1, 20)
+        y = x + rng.normal(1, 1, 20)
+        ratio = y.mean() / x.mean()
+        without = (y.sum() - y) / (x.sum() - x)
+        low, high = t_interval(ratio, float(jackknife_error(without)), 20)
+        covered += low <= 1.5 <= high
+    assert 0.92 <= covered / 600 <= 0.98
