@@ -8,8 +8,10 @@ serves the light theme, the dark theme and print.
 from __future__ import annotations
 
 import io
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,17 +56,17 @@ class Chart:
 
     def figure(self, width: float = WIDE) -> Figure:
         """The chart as a matplotlib figure, for notebooks and files."""
+        import matplotlib as mpl
         import seaborn as sns
         from matplotlib.figure import Figure
 
-        with sns.axes_style("ticks"), sns.plotting_context(rc=_rc()):
+        with sns.axes_style("ticks"), sns.plotting_context(rc=_sizes()), mpl.rc_context(_style()):
             figure = Figure(figsize=(width, self.height), layout="constrained")
             axes = figure.add_subplot()
             self.draw(axes, width)
             for side in ("top", "right"):
                 axes.spines[side].set_visible(False)
-            for side in ("left", "bottom"):
-                axes.spines[side].set_color(MUTED)
+            _take_words_as_words(figure)
         return figure
 
     def svg(self, name: str, width: float = WIDE) -> str:
@@ -73,17 +75,60 @@ class Chart:
 
         with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify": False}):
             buffer = io.StringIO()
-            self.figure(width).savefig(
-                buffer,
-                format="svg",
-                transparent=True,
-                metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
-            )
+            with _quiet_fonts():
+                self.figure(width).savefig(
+                    buffer,
+                    format="svg",
+                    transparent=True,
+                    dpi=144,  # of what is rasterised: sharp on dense screens
+                    metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+                )
         return _themed(buffer.getvalue(), name, self.title)
 
 
-def _rc() -> dict[str, float]:
+def _take_words_as_words(figure: Figure) -> None:
+    """A dollar sign in the name of a gene is no formula; powers of ten on an axis are."""
+    from matplotlib.text import Text
+    from matplotlib.ticker import LogFormatter, ScalarFormatter
+
+    numbers = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_formatter(), (LogFormatter, ScalarFormatter)):
+                labels = axis.get_ticklabels(which="both")
+                numbers |= {*labels, axis.offsetText}
+    for text in figure.findobj(Text):
+        text.set_parse_math(text in numbers)
+
+
+@contextmanager
+def _quiet_fonts() -> Iterator[None]:
+    """The fonts are those of the page; that this machine lacks one is no news."""
+    fonts = logging.getLogger("matplotlib.font_manager")
+    level = fonts.level
+    fonts.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        fonts.setLevel(level)
+
+
+def _sizes() -> dict[str, float]:
     return {"axes.labelsize": 13, "xtick.labelsize": 12, "ytick.labelsize": 12, "font.size": 12}
+
+
+def _style() -> dict[str, object]:
+    from cycler import cycler
+
+    # Every colour that a style would choose must be one of the roles.
+    return {
+        **dict.fromkeys(("text.color", "axes.labelcolor"), INK),
+        **dict.fromkeys(("xtick.labelcolor", "ytick.labelcolor"), INK),
+        **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), MUTED),
+        "axes.prop_cycle": cycler(color=[C1, C2, C3]),
+        "grid.color": LINE,
+        "legend.frameon": False,
+    }
 
 
 def _themed(svg: str, name: str, title: str) -> str:
@@ -91,21 +136,46 @@ def _themed(svg: str, name: str, title: str) -> str:
     from html import escape
 
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
-    for colour, role in PALETTE.values():
-        svg = re.sub(re.escape(colour), role, svg, flags=re.I)
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", svg)
-    # One decimal of a pixel is enough, inside geometry only: labels stay as they are.
-    svg = re.sub(r'\b(d|x|y|transform)="([^"]*)"', _short_numbers, svg)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) version="[^"]*"', r"\1", svg, count=1)
-    head = f'<svg role="img" aria-labelledby="{name}-title"'
-    svg = svg.replace("<svg", head, 1)
-    end = svg.index(">") + 1
-    svg = f'{svg[:end]}<title id="{name}-title">{escape(title)}</title>{svg[end:]}'
+    for dropped in _DROPPED:
+        svg = dropped.sub("", svg)
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+    # Tags alone: a label may hold anything.
+    svg = re.sub(r"<[^>]*>", lambda tag: _own(tag[0], name, used), svg)
+    head, rest = svg.split(">", 1)
+    view = re.search(r'viewBox="[^"]*"', head)[0]
+    head = f'<svg {view} role="img" aria-labelledby="{name}-title"'
+    svg = f'{head}><title id="{name}-title">{escape(title)}</title>{rest}'
     return re.sub(r">\s+<", "><", svg).strip()
+
+
+# The style sheet would reach the whole page.
+_DROPPED = (
+    re.compile(r"<!--.*?-->", flags=re.S),
+    re.compile(r"<metadata>.*?</metadata>", flags=re.S),
+    re.compile(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", flags=re.S),
+)
+# ``font: 600 12px 'DejaVu Sans'`` → size and weight alone: the page has fonts of its own.
+_FONT = re.compile(r"font: ((?:\w+ )*)([\d.]+px) [^;\"]*")
+_FAMILY = re.compile(r"font-family: [^;\"]*(; )?")
+
+
+def _own(tag: str, name: str, used: set[str]) -> str:
+    """A tag in the colours of the page and with ids in the name of the figure."""
+    for colour, role in PALETTE.values():
+        tag = re.sub(re.escape(colour), role, tag, flags=re.I)
+    tag = _FONT.sub(_size_and_weight, _FAMILY.sub("", tag))
+    # An id that nobody refers to only weighs.
+    tag = re.sub(
+        r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", tag
+    )
+    tag = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", tag)
+    # One decimal of a pixel is enough, inside geometry only: labels stay as they are.
+    return re.sub(r'\b(d|x|y|transform)="([^"]*)"', _short_numbers, tag)
+
+
+def _size_and_weight(font: re.Match[str]) -> str:
+    weight = font[1].strip()
+    return f"font-size: {font[2]}" + (f"; font-weight: {weight}" if weight else "")
 
 
 def _short_numbers(attribute: re.Match[str]) -> str:

@@ -1,1 +1,5 @@
-"""From results to a page, a JSON document and a notebook card."""
+"""Everything that is written: the page, the JSON, the notebook card, the last lines."""
+
+from infocheck.report.model import Report
+
+__all__ = ["Report"]

@@ -1,0 +1,102 @@
+"""Cards for notebooks: tables and inline styles, all that an untrusted notebook keeps."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from infocheck.report import digits, views, words
+
+if TYPE_CHECKING:
+    from infocheck.report.model import Report
+    from infocheck.result import Result
+
+# Borders that are seen on white and on black; text keeps the ink of the notebook.
+_BORDER = {"pass": "#2b84bd", "warn": "#c07a14", "fail": "#c93b7d", "na": "#7d8791"}
+_CELL = "text-align:left;padding:.25em .9em .25em 0;vertical-align:top"
+# A card must stay light whatever a check writes.
+_MOST_WORDS = 600
+
+
+def card(report: Report) -> str:
+    """The report in brief: tally, sentence, goals, and the scorecard folded."""
+    tally = " &nbsp; ".join(f"{mark.glyph} {n} {mark.word}" for mark, n in views.tally(report))
+    mark = words.ANSWER[report.goals[report.goal].verdict]
+    body = [
+        f"<div><b>{_text(report.dataset['name'])}</b> &nbsp; "
+        f"{_text(' · '.join(views.file_line(report)))}</div>",
+        f"<div>{tally}</div>",
+        f"<p><b>{_text(views.headline(report))}</b></p>",
+        _table(
+            "Verdict for each goal",
+            ("Goal", "Verdict", "Limited by", "At best"),
+            [_goal(row) for row in views.goal_rows(report)],
+        ),
+        "<p>Not excluded is not a pass.</p>",
+        "<details><summary>Scorecard</summary>",
+        _table(
+            "Checks, most limiting first",
+            ("Check", "Status", "You have", "Needed"),
+            [_score(row) for row in views.scorecard(report)],
+        ),
+        "</details>",
+    ]
+    if report.dataset.get("simulated"):
+        body.insert(0, "<div><b>Simulated demo data with a known truth.</b></div>")
+    return _framed(body, mark)
+
+
+def result_card(result: Result) -> str:
+    """One check in brief: status, answer, numbers."""
+    verdict = result.verdict
+    mark = words.STATUS[verdict.status]
+    rows = [("Status", f"{mark.glyph} {mark.word}")]
+    if verdict.estimate is not None:
+        rows.append(("Estimate", f"{digits.with_interval(verdict)} {verdict.unit}".strip()))
+    if verdict.need is not None:
+        rows.append(("Needed", views.need(verdict, at_most=result.check.at_most)))
+    if verdict.floor is not None:
+        rows.append(("Floor", digits.single(verdict.floor, verdict.unit)))
+    body = [
+        f"<div><b>{_text(result.check.title)}</b> &nbsp; {_text(result.check.question)}</div>",
+        f"<p>{_text(verdict.reason)}</p>",
+        _table("Numbers of this check", ("What", "Value"), rows),
+    ]
+    return _framed(body, mark)
+
+
+def _goal(row: dict) -> tuple[str, ...]:
+    limit = row["stage"] + (f": {row['reason']}" if row["limited"] else "")
+    bound = f"≤ {row['percent']}%" if row["bound"] else views.NOT_COMPUTED
+    return row["title"], f"{row['mark'].glyph} {row['mark'].word}", limit, bound
+
+
+def _score(row: views.Score) -> tuple[str, ...]:
+    number = f"{row.number} ({row.interval})" if row.interval else row.number
+    shown = number or row.reason
+    return row.title, f"{row.mark.glyph} {row.mark.word}", shown, row.need or "–"
+
+
+def _table(caption: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    titles = "".join(f'<th scope="col" style="{_CELL}">{_text(cell)}</th>' for cell in head)
+    lines = [
+        f'<tr><th scope="row" style="{_CELL}">{_text(first)}</th>'
+        + "".join(f'<td style="{_CELL}">{_text(cell)}</td>' for cell in rest)
+        + "</tr>"
+        for first, *rest in rows
+    ]
+    return (
+        f'<table style="border-collapse:collapse"><caption style="text-align:left">'
+        f"{_text(caption)}</caption><thead><tr>{titles}</tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table>"
+    )
+
+
+def _framed(body: list[str], mark: words.Mark) -> str:
+    style = f"border-left:4px solid {_BORDER[mark.css]};padding:.2em 0 .2em 1em;max-width:60em"
+    return f'<div style="{style}">{"".join(body)}</div>'
+
+
+def _text(text: object) -> str:
+    text = str(text)
+    return escape(text if len(text) <= _MOST_WORDS else text[: _MOST_WORDS - 1] + "…")
