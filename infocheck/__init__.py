@@ -20,9 +20,9 @@ from infocheck.version import __version__
 
 if TYPE_CHECKING:
     from infocheck import simulate
+    from infocheck.dataset import Dataset
     from infocheck.errors import InputError
     from infocheck.pipeline import assess
-    from infocheck.dataset import Dataset
     from infocheck.report import Report
 
 __all__ = ["Dataset", "InputError", "Report", "__version__", "assess", "simulate"]
@@ -50,4 +50,3 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-

@@ -6,7 +6,6 @@ command alone; the tests at the end run the real one.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -576,12 +575,7 @@ def test_explain_every_check():
 
 # The real pipeline --------------------------------------------------------------------
 
-real = pytest.mark.skipif(
-    importlib.util.find_spec("infocheck.pipeline") is None, reason="no pipeline yet"
-)
 
-
-@real
 def test_demo(tmp_path):
     command = [sys.executable, "-m", "infocheck", "report", "--demo"]
     environment = {**os.environ, "PYTHONPATH": PATHS[1]}
@@ -595,7 +589,6 @@ def test_demo(tmp_path):
     assert subprocess.run(command, check=False, **options).returncode == 0
 
 
-@real
 def test_schema_mark_knows_the_real_schema(tmp_path):
     place = tmp_path / "schema.json"
     for _ in range(2):
@@ -603,7 +596,6 @@ def test_schema_mark_knows_the_real_schema(tmp_path):
         assert done.exit_code == 0, done.stderr
 
 
-@real
 @pytest.mark.parametrize("content", ["not an h5ad file", "a,b\n1,x\n"])
 def test_unreadable_data_is_one_line(tmp_path, monkeypatch, content):
     monkeypatch.chdir(tmp_path)
