@@ -95,8 +95,7 @@ LIFT = {
     "condition in a common batch are the least.",
     Stage.PROXY: "Protein, activity or perturbation data for the regulators.",
 }
-_LIFT_INPUT = "Perturb regulators and label the perturbation"
-_LIFT_TIME = ", or sample a time course"
+_LIFT_INPUT = "Perturb regulators, and label the perturbation of each observation."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,13 +213,12 @@ def _decide(
             path=path,
         )
     if goal.inputs and not any(role_levels.get(r, 0) >= goal.levels for r in goal.inputs):
-        lift = _LIFT_INPUT + (_LIFT_TIME if "time" in goal.inputs else "") + "."
         return GoalVerdict(
             goal=goal,
             verdict=Answer.EXCLUDED,
             limiting_stage=Stage.CONFOUNDING,
             reason=goal.absent,
-            lift=lift,
+            lift=_LIFT_INPUT,
             path={**path, Stage.CONFOUNDING: Status.LIMITING},
         )
 
@@ -348,7 +346,7 @@ def _donors_apart(results: Mapping[str, Result]) -> bool:
     result = results.get("stability")
     if result is None or "summary" not in result.tables:
         return False
-    return bool((result.tables["summary"]["halves"] == "donors").all())
+    return result.tables["summary"].set_index("statistic").loc["stab_c", "halves"] == "donors"
 
 
 def _reason(goal: Goal, weakest: _Link, verdict: Answer, readable: tuple[int, int] | None) -> str:

@@ -294,7 +294,7 @@ def _from_anndata(adata: AnnData) -> Source:
         return total.hexdigest()
 
     return Source(
-        name="AnnData",
+        name="simulated data" if SIMULATED in adata.uns else "AnnData",
         obs=adata.obs,
         genes=genes,
         layers=tuple(adata.layers),

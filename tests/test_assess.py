@@ -80,7 +80,8 @@ def test_demo_is_what_the_page_says():
     assert report.dataset["simulated"]
     assert "simulated" in report.to_html().lower()
     assert report["reliability"].verdict.status == "enough"
-    assert report.dataset["roles"]["donor"]["levels"] == 8
+    assert report.dataset["roles"]["donor"]["levels"] == 12
+    assert report.goals["modules"].verdict == "supported"
 
 
 def test_results_rebuild_from_the_document(adata):

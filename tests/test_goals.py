@@ -37,7 +37,12 @@ def gate(stage, status):
 
 def stability(status, estimate=0.3, c=(0.6, 0.5, 0.7), halves="donors"):
     row = dict(zip(("estimate", "low", "high"), c, strict=True))
-    summary = pd.DataFrame([{"statistic": "stab_c", "halves": halves, **row}])
+    summary = pd.DataFrame(
+        [
+            {"statistic": "stab_c", "halves": halves, **row},
+            {"statistic": "stab_pc_cells", "halves": "cells", "estimate": 0.5},
+        ]
+    )
     return result("stability", status, estimate, 0.2, {"summary": summary})
 
 

@@ -86,7 +86,7 @@ class Confounding(Check):
     def judge(self, tables: Tables) -> Verdict:
         aliased = tables.get("aliased")
         if aliased is not None and len(aliased):
-            return self._aliased(tables)
+            return self._aliased(aliased)
         if "headline" not in tables:
             raise NotAssessed(
                 "Neither batch nor donor is labelled, so their share of the variance is unknown, "
@@ -110,27 +110,16 @@ class Confounding(Check):
             "at most {need:.0%} is wanted.",
         )
 
-    def _aliased(self, tables: Tables) -> Verdict:
-        first = tables["aliased"].iloc[0]
-        more = len(tables["aliased"]) - 1
+    def _aliased(self, aliased: pd.DataFrame) -> Verdict:
+        first = aliased.iloc[0]
+        more = len(aliased) - 1
         others = f" So are {more} more differences." if more > 1 else ""
         others = " So is one more difference." if more == 1 else others
-        reason = (
-            f"{first['explanation']} No analysis of these data can separate the two.{others} "
-            "Two samples of each level in a common batch would."
-        )
-        if "headline" not in tables:
-            return Verdict(status=Status.LIMITING, reason=reason, unit=self.unit)
-        held = self._held(tables["headline"].iloc[0])
-        if held.status is Status.ERROR:
-            return Verdict(status=Status.LIMITING, reason=reason, unit=self.unit)
+        # The design decides, not the share of variance: no number stands in its place.
         return Verdict(
             status=Status.LIMITING,
-            reason=reason,
-            estimate=held.estimate,
-            low=held.low,
-            high=held.high,
-            need=self.need,
+            reason=f"{first['explanation']} No analysis of these data can separate the two."
+            f"{others} Two samples of each level in a common batch would.",
             unit=self.unit,
         )
 

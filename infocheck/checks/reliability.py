@@ -92,7 +92,7 @@ class Reliability(Check):
             {
                 "regulator": data.names(regulators),
                 "mean_count": data.scan.mean[data.panel.genes[regulators]],
-                "detected": data.scan.detected[data.panel.genes[regulators]] / data.n_obs,
+                "detected_share": data.scan.detected[data.panel.genes[regulators]] / data.n_obs,
                 "reliability": whole,
                 "reliability_low": np.clip(whole - half, 0, 1),
                 "reliability_high": np.clip(whole + half, 0, 1),
