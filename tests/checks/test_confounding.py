@@ -1,0 +1,105 @@
+"""Confounding: sees batch variance and aliased designs, passes sound data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+
+from infocheck.checks.confounding import Confounding
+from infocheck.dataset import Dataset
+from infocheck.moments import Moments
+from infocheck.result import Status
+from infocheck.simulate import simulate
+
+
+def run(adata, **options):
+    data = Dataset.open(adata, **options)
+    return Confounding().run(data.with_moments(Moments.of(data)), seed=0)
+
+
+def test_sees_a_large_batch_effect():
+    result = run(simulate(batch_share=0.4, donor_share=0.0, donors=12, batches=12, seed=1))
+    assert result.verdict.status is Status.BORDERLINE
+    assert result.verdict.low > 0.15
+
+
+def test_passes_sound_data():
+    result = run(simulate(batch_share=0.02, donor_share=0.02, seed=1))
+    assert result.verdict.status is Status.ENOUGH
+    assert result.verdict.high < 0.15
+
+
+def test_sees_an_aliased_condition_and_names_it():
+    result = run(simulate(condition="aliased", batches=4, seed=1))
+    assert result.verdict.status is Status.LIMITING
+    for word in ("control", "treated", "batch_1", "No analysis"):
+        assert word in result.verdict.reason
+    assert (result.tables["design"]["usable"] < 1e-9).all()
+
+
+def test_passes_a_balanced_condition():
+    result = run(simulate(condition="balanced", seed=1))
+    assert result.tables["aliased"].empty
+    assert (result.tables["design"]["usable"] > 0.9).all()
+
+
+def test_one_column_as_batch_and_condition_is_aliased():
+    result = run(simulate(seed=1), batch="condition", condition="condition")
+    assert result.verdict.status is Status.LIMITING
+    assert "both are column 'condition'" in result.verdict.reason
+
+
+def test_genes_equal_statsmodels():
+    adata = simulate(n_obs=200, n_genes=40, n_regulators=8, donors=6, batches=3, seed=2)
+    genes = run(adata).tables["genes"].set_index("gene")
+    counts = np.asarray(adata.X.todense(), dtype=float)
+    size = counts.sum(axis=1) / np.median(counts.sum(axis=1))
+    y = np.log1p(counts / size[:, None])
+
+    def adjusted(*factors, depth=True):
+        parts = [pd.get_dummies(adata.obs[f], drop_first=True).to_numpy(float) for f in factors]
+        x = sm.add_constant(np.hstack([*parts, np.log(size)[:, None]] if depth else parts))
+        return np.array([sm.OLS(y[:, k], x).fit().rsquared_adj for k in range(40)])
+
+    order = list(adata.var_names)
+    assert genes.loc[order, "batch_total"].to_numpy() == pytest.approx(
+        adjusted("batch", depth=False), abs=1e-8
+    )
+    # Donors are nested in batches: beside them the batch adds nothing.
+    assert genes["batch_unique"].abs().max() < 0.02
+    unique = adjusted("donor", "condition") - adjusted("donor")
+    found = genes.loc[order, "condition_unique"].to_numpy()
+    assert found == pytest.approx(unique, abs=1e-8)
+
+
+def test_interval_covers_the_planted_share():
+    """Donor share .2 of latent variance in deep counts; 20 data sets, seeds 0 to 19.
+
+    The truth is what the same statistic gives with 400 donors (seed 77).
+    """
+    options = {"depth": 60_000, "donor_share": 0.2, "batch_share": 0.0, "batches": 1}
+    big = simulate(n_obs=8000, n_genes=80, n_regulators=20, donors=400, seed=77, **options)
+    truth = run(big).verdict.estimate
+    covered = 0
+    for seed in range(20):
+        adata = simulate(n_obs=600, n_genes=80, n_regulators=20, donors=20, seed=seed, **options)
+        verdict = run(adata).verdict
+        covered += verdict.low <= truth <= verdict.high
+    assert covered >= 16
+
+
+def test_without_labels_it_is_not_assessed():
+    adata = simulate(condition=None, seed=1)
+    adata.obs = adata.obs[[]]
+    verdict = run(adata).verdict
+    assert verdict.status is Status.NOT_ASSESSED
+    assert "--batch" in verdict.reason
+
+
+def test_shares_do_not_depend_on_the_order_of_cells():
+    adata = simulate(n_obs=200, n_genes=60, n_regulators=10, seed=3)
+    order = np.random.default_rng(0).permutation(200)
+    a, b = run(adata).tables["factors"], run(adata[order].copy()).tables["factors"]
+    assert a["total"].to_numpy() == pytest.approx(b["total"].to_numpy(), abs=1e-9)

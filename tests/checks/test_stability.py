@@ -1,0 +1,167 @@
+"""Stability: sees data without a network, passes a strong one, respects units."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+from infocheck.checks.stability import Stability
+from infocheck.dataset import Dataset
+from infocheck.moments import Moments
+from infocheck.result import Status
+from infocheck.simulate import simulate
+from infocheck.stats.agreement import rank_agreement
+from infocheck.stats.stability import Edges, Rows, Split, summary
+
+
+def run(adata, seed=0, **options):
+    data = Dataset.open(adata, seed=seed, **options)
+    return Stability().run(data.with_moments(Moments.of(data)), seed=seed)
+
+
+def row(result, statistic="stab_pc"):
+    return result.tables["summary"].set_index("statistic").loc[statistic]
+
+
+def gaussian(n=200, p=10, q=60, parents=3, r2=0.6, seed=0):
+    """Targets of three regulators each; no counts, no units. The network is fixed."""
+    rng, network = np.random.default_rng(seed), np.random.default_rng(99)
+    weights = np.zeros((p, q))
+    for target in range(q):
+        chosen = network.choice(p, parents, replace=False)
+        weights[chosen, target] = network.choice([-1, 1], parents)
+    z = rng.normal(size=(n, p))
+    y = z @ weights * np.sqrt(r2 / parents) + np.sqrt(1 - r2) * rng.normal(size=(n, q))
+    adata = ad.AnnData(np.hstack([z, y]) + 8)
+    adata.var["is_regulator"] = np.arange(p + q) < p
+    return adata
+
+
+def test_sees_data_without_a_network():
+    result = run(simulate(r2=0.0, donor_share=0, batch_share=0, seed=1))
+    assert result.verdict.status is Status.LIMITING
+    assert result.verdict.high < 0.1
+
+
+def test_passes_sound_data():
+    result = run(gaussian(n=400, q=150))
+    assert result.verdict.status is Status.ENOUGH
+    assert row(result)["null_95"] < result.verdict.estimate
+
+
+def test_identical_halves_agree_fully():
+    """Every row twice, one copy in each half: nothing is left to disagree about."""
+    x = np.random.default_rng(0).normal(size=(50, 30))
+    rows = Rows(np.vstack([x, x]), np.repeat([[False, True]], 50, axis=1), np.zeros(100, int))
+    edges = Edges(10, np.arange(10, 30), np.full(20, -1))
+    splits = [Split.of(pair, edges) for pair in rows.sums(10)]
+    values = summary(splits)
+    assert values["stab_pc"] == pytest.approx(1.0)
+    assert values["stab_c"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("n", [40, 100, 800])
+def test_correlated_regulators_without_edges_never_pass(n):
+    """The known defect of the statistic: the permuted null must see it (methods 3)."""
+    rng = np.random.default_rng(n)
+    blocks = np.repeat(rng.normal(size=(n, 12)), 10, axis=1)
+    z = np.sqrt(0.8) * blocks + np.sqrt(0.2) * rng.normal(size=(n, 120))
+    adata = ad.AnnData(np.hstack([z, rng.normal(size=(n, 100))]) + 8)
+    adata.var["is_regulator"] = np.arange(220) < 120
+    result = run(adata)
+    assert result.verdict.status is not Status.ENOUGH
+    assert abs(row(result, "stab_pc0")["estimate"]) <= 0.03
+
+
+def test_private_signals_of_donors_disagree_between_donors():
+    """Each donor has a network of its own: cells of all donors agree, donors do not."""
+    rng = np.random.default_rng(4)
+    parts, labels = [], []
+    for donor in range(8):
+        z = rng.normal(size=(120, 15))
+        weights = rng.normal(size=(15, 60)) * (rng.random((15, 60)) < 0.15)
+        parts.append(np.hstack([z, z @ weights + 0.5 * rng.normal(size=(120, 60))]))
+        labels += [f"d{donor}"] * 120
+    adata = ad.AnnData(
+        np.vstack(parts) + 20, obs=pd.DataFrame({"donor": labels}, [f"c{i}" for i in range(960)])
+    )
+    adata.var["is_regulator"] = np.arange(75) < 15
+    result = run(adata)
+    assert row(result)["halves"] == "donors"
+    assert row(result)["estimate"] < row(result, "stab_pc_cells")["estimate"] - 0.1
+
+
+def test_few_donors_are_marked_optimistic():
+    adata = gaussian()
+    adata.obs["donor"] = pd.Categorical(np.arange(200) % 3)
+    result = run(adata)
+    assert "optimistic" in result.verdict.reason
+    assert row(result)["halves"] == "cells"
+
+
+def test_values_that_are_no_counts_are_gated_on_800_rows():
+    result = run(gaussian(n=1000))
+    assert row(result)["rows"] == 800
+    assert row(result, "stab_pc_all_rows")["rows"] == 1000
+
+
+def test_counts_are_gated_on_all_rows():
+    result = run(simulate(n_obs=1000, seed=2))
+    assert row(result)["rows"] == 1000
+    assert "stab_pc_all_rows" not in set(result.tables["summary"]["statistic"])
+
+
+def test_too_few_rows_are_not_assessed():
+    verdict = run(gaussian(n=9)).verdict
+    assert verdict.status is Status.NOT_ASSESSED
+    assert "9 observations" in verdict.reason
+
+
+def test_a_panel_of_single_perturbations_is_not_assessed():
+    adata = gaussian(n=60)
+    adata.obs["perturbation"] = ["control", *[f"KO{i}" for i in range(59)]]
+    verdict = run(adata).verdict
+    assert verdict.status is Status.NOT_ASSESSED
+    assert "without a replicate" in verdict.reason
+    adata.obs["perturbation"] = [f"KO{i % 3}" for i in range(60)]
+    assert run(adata).verdict.status is not Status.NOT_ASSESSED
+
+
+def test_every_gene_a_regulator_uses_24_targets():
+    result = run(gaussian(p=30, q=30), regulators="all")
+    assert result.verdict.status is not Status.ERROR
+    splits = result.tables["splits"]
+    assert np.isfinite(splits["value"]).all()
+
+
+def test_scaling_and_shifting_genes_changes_nothing():
+    adata = gaussian()
+    other = adata.copy()
+    other.X = adata.X * np.random.default_rng(0).uniform(1.1, 1.5, adata.n_vars) + 3
+    a, b = run(adata), run(other)
+    assert a.verdict.estimate == pytest.approx(b.verdict.estimate, abs=1e-9)
+
+
+def test_a_sparse_network_has_a_low_ceiling():
+    """Only 5 % of edges: found without error, halves still agree at 3·s·(1-s) at most."""
+    rng = np.random.default_rng(0)
+    strong = rng.random((100, 200)) < 0.05
+    shared = rng.random((100, 200))
+    a, b = (np.where(strong, 1 + shared, rng.random((100, 200))) for _ in range(2))
+    share = strong.mean()
+    expected = 3 * share * (1 - share) + share**3
+    assert rank_agreement(a, b) == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.slow
+def test_interval_covers_the_expected_value():
+    """95 % nominal over 60 data sets (seeds 1000 to 1059), all targets of one network.
+
+    The truth is the mean of the statistic over 60 other data sets.
+    """
+    truth = np.mean([run(gaussian(seed=s, q=150)).verdict.estimate for s in range(2000, 2060)])
+    verdicts = [run(gaussian(seed=s, q=150)).verdict for s in range(1000, 1060)]
+    covered = np.mean([v.low <= truth <= v.high for v in verdicts])
+    assert covered >= 0.88

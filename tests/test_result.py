@@ -1,0 +1,82 @@
+"""Verdicts: intervals against needs; impossible numbers are errors."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infocheck.result import Status, Verdict
+
+REASON = "{estimate:.2f} ({low:.2f}–{high:.2f}), need {need:.2f}"
+
+
+def judged(low, estimate, high, *, need=0.2, floor=0.1, at_most=False, **options):
+    return Verdict.against(
+        estimate=estimate,
+        low=low,
+        high=high,
+        need=need,
+        floor=floor,
+        at_most=at_most,
+        unit="x",
+        reason=REASON,
+        **options,
+    )
+
+
+@pytest.mark.parametrize(
+    ("numbers", "status"),
+    [
+        ((0.2, 0.3, 0.4), "enough"),
+        ((0.19, 0.3, 0.4), "borderline"),
+        ((0.0, 0.05, 0.1), "borderline"),
+        ((0.0, 0.05, 0.099), "limiting"),
+        ((0.05, 0.2, 0.5), "borderline"),
+    ],
+)
+def test_the_whole_interval_decides(numbers, status):
+    assert judged(*numbers).status == status
+
+
+@pytest.mark.parametrize(
+    ("numbers", "status"), [((0.1, 0.15, 0.2), "enough"), ((0.1, 0.2, 0.3), "borderline")]
+)
+def test_at_most(numbers, status):
+    assert judged(*numbers, floor=None, at_most=True).status == status
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        (math.nan, 0.5, 0.6),
+        (0.4, math.nan, 0.6),
+        (0.4, 0.5, math.inf),
+        (0.6, 0.5, 0.7),
+        (0.4, 0.5, 0.45),
+    ],
+)
+def test_impossible_numbers_are_errors(numbers):
+    assert judged(*numbers).status is Status.ERROR
+
+
+def test_out_of_range_is_an_error():
+    assert judged(0.5, 0.9, 1.2, possible=(0, 1)).status is Status.ERROR
+
+
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=3, max_size=3))
+def test_never_a_pass_without_finite_ordered_numbers(numbers):
+    low, estimate, high = numbers
+    verdict = judged(low, estimate, high)
+    if verdict.status is Status.ENOUGH:
+        assert all(map(math.isfinite, numbers))
+        assert 0.2 <= low <= estimate <= high
+
+
+def test_lowering_touches_only_a_pass():
+    enough, limiting = judged(0.3, 0.4, 0.5), judged(0.0, 0.01, 0.02)
+    assert enough.at_most(Status.BORDERLINE, "Because.").status is Status.BORDERLINE
+    assert enough.at_most(Status.BORDERLINE, "Because.").reason.endswith("Because.")
+    assert limiting.at_most(Status.BORDERLINE, "Because.") is limiting
