@@ -185,13 +185,16 @@ def _short_numbers(attribute: re.Match[str]) -> str:
 
 def dots(axes, x, y, colour: str = "c1") -> None:
     """Points; one vector path up to 2,000 of them, else an image."""
+    import numpy as np
+
+    # Strokes of no length with round ends: one element, where markers would be one each.
+    gap = np.full(len(x), np.nan)
+    across, up = (np.column_stack([v, v, gap]).ravel() for v in (x, y))
     axes.plot(
-        x,
-        y,
-        linestyle="none",
-        marker="o",
-        markersize=4,
-        markeredgewidth=0,
+        across,
+        up,
+        linewidth=4,
+        solid_capstyle="round",
         alpha=0.6,
         color=PALETTE[colour][0],
         rasterized=len(x) > MAX_VECTOR_POINTS,

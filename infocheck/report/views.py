@@ -298,6 +298,7 @@ def _matrix_mark(report: Report, verdict: GoalVerdict, stage: Stage) -> words.Ma
 # --- scorecard ---------------------------------------------------------------------------
 
 _ZERO, _ONE = 4.0, 96.0
+_END = _ZERO + 2 * _ONE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -358,7 +359,8 @@ def _score(result: Result) -> Score:
         **shared,
         need=need(verdict, at_most=check.at_most),
         alt=f"{check.title}: {dot:.2g} times what is needed{between}",
-        dot=_x(dot),
+        # Room for the arrow that says "further than the scale".
+        dot=min(_x(dot), _END - 10) if dot > 2 else _x(dot),
         low=_x(low),
         high=_x(high),
         floor=_x(floor),
