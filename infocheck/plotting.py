@@ -226,32 +226,20 @@ def span(axes, y: float, low: float, high: float) -> None:
 
 
 def level(axes, y: float, label: str) -> None:
-    """A horizontal threshold with its label."""
+    """A horizontal threshold, labelled at its right end."""
     axes.axhline(y, color=MUTED, linewidth=1.4, linestyle=(0, (5, 4)))
-    axes.text(
-        0.01,
-        y + 0.02,
-        label,
-        transform=axes.get_yaxis_transform(),
-        color=INK,
-        fontweight="semibold",
-        va="bottom",
-    )
+    place = axes.get_yaxis_transform()
+    style = {"color": INK, "fontweight": "semibold", "va": "center", "ha": "left"}
+    axes.text(1.01, y, label, transform=place, **style)
 
 
-def across(axes, x: float, label: str, *, dashed: bool) -> None:
-    """A vertical threshold with its label on top."""
+def across(axes, x: float, label: str, *, dashed: bool, side: str = "right") -> None:
+    """A vertical threshold with its label on top, on the given side of the line."""
     style = (0, (5, 4)) if dashed else (0, (1, 2))
     axes.axvline(x, color=MUTED, linewidth=1.4, linestyle=style)
-    axes.text(
-        x,
-        0.985,
-        f" {label}",
-        transform=axes.get_xaxis_transform(),
-        color=INK,
-        fontweight="semibold",
-        va="top",
-    )
+    place = axes.get_xaxis_transform()
+    text = {"color": INK, "fontweight": "semibold", "va": "bottom"}
+    axes.text(x, 1.0, label, transform=place, ha="left" if side == "right" else "right", **text)
 
 
 def percent():

@@ -26,6 +26,8 @@ FACTORS = ("batch", "donor", "cell_type", "condition")
 NUISANCE = ("batch", "donor")
 EFFECTS = ("condition", "perturbation", "time")
 MAX_LEVELS = 60
+# Beside the median: the share that the most affected tenth of genes exceeds.
+UPPER = 0.9
 _DEPTH = "depth"
 
 
@@ -78,7 +80,7 @@ class Confounding(Check):
             tables["headline"] = headline
             regulators = np.arange(data.panel.p)
             tables["regulators"] = pd.DataFrame(
-                {"regulator": data.names(regulators), "batch_donor_share": joint[regulators]}
+                {"regulator": data.names(regulators), "batch_and_donor_share": joint[regulators]}
             )
         tables["genes"] = _gene_table(data, shares)
         return tables
@@ -107,7 +109,7 @@ class Confounding(Check):
             possible=(-1.0, 1.0),
             reason=f"{row['factors'].capitalize()} hold{'' if ' and ' in row['factors'] else 's'} "
             "{estimate:z.0%} ({low:z.0%}–{high:z.0%}) of the variance of the median gene; "
-            "at most {need:.0%} is wanted.",
+            f"at most {{need:.0%}} is wanted. One gene in ten exceeds {row['tenth']:z.1%}.",
         )
 
     def _aliased(self, aliased: pd.DataFrame) -> Verdict:
@@ -132,22 +134,25 @@ class Confounding(Check):
         def draw(axes, width: float) -> None:
             for y, row in enumerate(factors[::-1].itertuples()):
                 plotting.span(axes, y, row.unique, row.total)
+                plotting.strip(axes, y, [row.total_tenth], "c3", marker="D")
                 plotting.whisker(axes, y + 0.16, row.total, row.total_low, row.total_high)
                 plotting.whisker(axes, y - 0.16, row.unique, row.unique_low, row.unique_high, "c2")
-            plotting.across(axes, self.need, f"At most {self.need:.0%}", dashed=True)
+            plotting.across(axes, self.need, f"At most {self.need:.0%}", dashed=True, side="left")
             axes.set_yticks(range(len(factors)), [_words(f) for f in factors["factor"][::-1]])
-            axes.set_ylim(-0.6, len(factors) - 0.2)
+            axes.set_ylim(-0.6, len(factors) - 0.4)
             axes.set_xlabel("Share of the variance of the median gene")
             axes.xaxis.set_major_formatter(plotting.percent())
 
         return {
             "confounding": Chart(
                 title=f"{_words(largest['factor']).capitalize()} holds the largest share of the "
-                f"variance of the median gene, {largest['total']:.0%} alone and "
-                f"{largest['unique']:.0%} beside the other factors.",
+                f"variance of the median gene, {largest['total']:z.0%} alone and "
+                f"{largest['unique']:z.0%} beside the other factors; one gene in ten exceeds "
+                f"{largest['total_tenth']:z.0%}.",
                 caption="For each factor the share it holds alone (upper, blue) and the share it "
                 "adds to all other factors (lower, orange), median over genes with 95% "
-                "intervals. The broken line is the need for batch and donor together.",
+                "intervals. Diamonds: the share that one gene in ten exceeds. The broken line is "
+                "the need for batch and donor together.",
                 draw=draw,
                 height=1.3 + 0.62 * len(factors),
             )
@@ -222,7 +227,12 @@ class _Design:
         """Medians over genes with jackknife intervals: per factor, and the headline."""
         import pandas as pd
 
-        estimate = self._medians(self.normal())
+        whole = self.normal()
+        estimate = self._medians(whole)
+        tenth = {
+            name: float(np.nanquantile(whole.adjusted(columns), UPPER))
+            for name, columns in (self.columns | {"joint": self.nuisance}).items()
+        }
         groups = len(self.n)
         tasks = data.engine.map(lambda g: self._medians(self.normal(g)), range(groups))
         errors = {k: float(jackknife_error(np.array([t[k] for t in tasks]))) for k in estimate}
@@ -235,6 +245,7 @@ class _Design:
             row = {"factor": name, "column": _column(data, name), "levels": _levels(data, name)}
             for share in ("unique", "total"):
                 row[share], row[f"{share}_low"], row[f"{share}_high"] = interval((name, share))
+            row["total_tenth"] = tenth[name]
             records.append(row)
         headline = pd.DataFrame()
         if joint:
@@ -243,10 +254,11 @@ class _Design:
             headline = pd.DataFrame(
                 [
                     {
-                        "statistic": "batch_donor_share",
+                        "statistic": "batch_and_donor_share",
                         "estimate": value,
                         "low": low,
                         "high": high,
+                        "tenth": tenth["joint"],
                         "factors": named,
                         "genes": self.y.shape[1],
                         "groups": groups,

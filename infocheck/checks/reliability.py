@@ -49,7 +49,8 @@ class Reliability(Check):
     misleads = (
         "Errors in size factors, ambient RNA and doublets count as signal, so this is an upper "
         "limit. Over several cell types the differences between types count as signal too: the "
-        "column 'within' takes cell types and donors out. Only raw counts can be judged."
+        "column 'reliability within' takes cell types and donors out. Only raw counts can be "
+        "judged."
     )
 
     readable: float = thresholds.READABLE
@@ -101,7 +102,7 @@ class Reliability(Check):
         strata = data.moments.strata
         if strata is not None:
             parts = (part[:, regulators] for part in (strata.total, strata.squares, strata.noise))
-            genes["within"] = _zero_if_constant(within_groups(strata.n, *parts))
+            genes["reliability_within"] = _zero_if_constant(within_groups(strata.n, *parts))
         return {"share": self._share(whole, without, error), "regulators": genes}
 
     def _share(self, whole: np.ndarray, without: np.ndarray, error: np.ndarray):
@@ -146,7 +147,7 @@ class Reliability(Check):
         def draw(axes, width: float) -> None:
             x = np.maximum(genes["mean_count"].to_numpy(float), 1e-4)
             plotting.dots(axes, x, genes["reliability"].to_numpy(float))
-            plotting.level(axes, self.readable, f"Readable: {self.readable}")
+            plotting.level(axes, self.readable, f"Need {self.readable}")
             axes.set(xscale="log", ylim=(-0.03, 1.03))
             axes.set_xlabel("Mean count per cell")
             axes.set_ylabel("Reliability")

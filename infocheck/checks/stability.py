@@ -168,9 +168,9 @@ class Stability(Check):
             plotting.strip(axes, 1, per_split, "c2", marker="D")
             plotting.whisker(axes, 2, row["estimate"], row["low"], row["high"])
             plotting.across(axes, self.need, f"Need {self.need:.2f}", dashed=True)
-            plotting.across(axes, self.floor, f"Floor {self.floor:.2f}", dashed=False)
+            plotting.across(axes, self.floor, f"Floor {self.floor:.2f} ", dashed=False, side="left")
             axes.set_yticks([0, 1, 2], ["No edges\n(permuted)", "Each split", "Estimate, 95%"])
-            axes.set_ylim(-0.6, 2.9)
+            axes.set_ylim(-0.6, 2.6)
             axes.set_xlabel("Rank agreement of edges between halves")
 
         return {

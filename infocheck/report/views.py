@@ -146,9 +146,26 @@ def lead(report: Report) -> dict:
         "unit": verdict.unit if verdict and not number.startswith(verdict.unit) else "",
         "threshold": _held_against(report, goal),
         "reason": goal.reason,
+        "missing": _missing(goal) if goal.verdict is Answer.NOT_EXCLUDED else "",
         # The reason says what to bring; more data of the same kind would not help.
         "lift": goal.lift if assessed else None,
     }
+
+
+def _missing(goal: GoalVerdict) -> str:
+    """Links on the goal's path that were not assessed, in words."""
+    missing = [s for s in goal.goal.path if goal.path.get(s) is Status.NOT_ASSESSED]
+    return listed([words.STAGES[stage].inline for stage in missing]) if missing else ""
+
+
+def also_limiting(report: Report) -> list[dict]:
+    """Checks that are limiting but are not the weakest link of the report's goal."""
+    named = report.goals[report.goal].limiting_stage
+    return [
+        {"name": result.name, "title": result.check.title, "reason": result.verdict.reason}
+        for result in report.results.values()
+        if result.verdict.status is Status.LIMITING and result.stage is not named
+    ]
 
 
 def _held_against(report: Report, goal: GoalVerdict) -> str:
@@ -248,8 +265,9 @@ def _link(report: Report, goal: GoalVerdict, stage: Stage, position: int) -> Lin
     # A status that is not that of the number has another cause: an input that is absent.
     if verdict is None or verdict.estimate is None or verdict.status is not status:
         absent = status is Status.LIMITING and bool(goal.goal.inputs)
+        said = clause(verdict.reason) if verdict else ""
         return Link(
-            **shared, width=3 if absent else 16, interval="no labelled input" if absent else ""
+            **shared, width=3 if absent else 16, interval="no labelled input" if absent else said
         )
     number, interval = digits.estimate(verdict)
     at_most = _at_most(report, stage)
@@ -343,7 +361,7 @@ def _score(result: Result) -> Score:
     if verdict.status not in _ASSESSED:
         return Score(**shared, reason=verdict.reason)
     if verdict.estimate is None:
-        return Score(**shared, reason="No single number")
+        return Score(**shared, reason=sentences(verdict.reason)[0])
     number, interval = digits.estimate(verdict)
     shared |= {"number": number, "interval": interval}
     if not verdict.need:

@@ -65,7 +65,7 @@ def test_share_counts_every_varying_regulator(deep):
 
 def test_donor_differences_are_no_signal_within():
     table = run(simulate(donor_share=0.6, seed=2)).tables["regulators"]
-    assert (table["within"] < table["reliability"]).mean() > 0.9
+    assert (table["reliability_within"] < table["reliability"]).mean() > 0.9
 
 
 @pytest.mark.parametrize("transform", [np.log1p, lambda x: x * 0.37])
