@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Elements of one dense block: 4 million doubles are 32 MB.
 BLOCK_ELEMENTS = 4_000_000
-MAX_BLOCK_ROWS = 4096
+MAX_BLOCK_ROWS = 2048
 _TABLES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 # Key in uns of what infocheck.simulate writes.
 SIMULATED = "infocheck_simulation"
@@ -134,15 +134,6 @@ def _open_path(path: Path, *, transpose: bool) -> Source:
     if transpose:
         raise InputError("--transpose is for .csv and .tsv tables; a .h5ad holds cells × genes.")
     return _from_h5ad(path)
-
-
-def stem(path: Path) -> str:
-    """File name without the endings that are known."""
-    name = path.name
-    for ending in (".gz", ".h5ad", *_TABLES):
-        if name.lower().endswith(ending):
-            name = name[: -len(ending)]
-    return name or path.name
 
 
 def _block_rows(columns: int) -> int:

@@ -10,6 +10,8 @@ from infocheck import thresholds
 from infocheck.roles import Role
 
 GROUPS = 20
+# Sums are kept for every group × level; beyond this product groups become fewer.
+MAX_CELLS = 4000
 FOLDS = 5
 SPLITS = 3
 BLOCKS = 20
@@ -57,7 +59,7 @@ def draw(n: int, roles: dict[str, Role], rng: np.random.Generator) -> Splits:
     """Draw all splits of n rows."""
     kind, unit = units(n, roles)
     units_rng, half_rng, sample_rng = rng.spawn(3)
-    group = _dealt(unit, GROUPS, units_rng)
+    group = _dealt(unit, _group_count(roles), units_rng)
     half = np.stack([_dealt(unit, 2, half_rng) for _ in range(SPLITS)]).astype(bool)
     if n > ROW_SAMPLE:
         sample = np.sort(sample_rng.choice(n, ROW_SAMPLE, replace=False))
@@ -75,6 +77,11 @@ def units(n: int, roles: dict[str, Role]) -> tuple[str, np.ndarray]:
     if time is not None and time.is_series:
         return "blocks", _blocks(n)
     return "cells", np.arange(n)
+
+
+def _group_count(roles: dict[str, Role]) -> int:
+    levels = max((role.n_levels for role in roles.values()), default=1)
+    return max(FOLDS, min(GROUPS, MAX_CELLS // levels))
 
 
 def _blocks(n: int) -> np.ndarray:

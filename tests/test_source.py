@@ -13,7 +13,7 @@ import pytest
 from infocheck.dataset import Dataset
 from infocheck.errors import InputError
 from infocheck.simulate import simulate
-from infocheck.source import open_source, stem
+from infocheck.source import open_source
 
 
 @pytest.fixture
@@ -161,13 +161,6 @@ def test_genes_in_rows_suggest_transpose(tmp_path):
 def test_transpose_is_for_tables(tmp_path, adata):
     adata.write_h5ad(tmp_path / "x.h5ad")
     refused(tmp_path / "x.h5ad", "--transpose is for", transpose=True)
-
-
-def test_names_of_known_endings_are_cut():
-    from pathlib import Path
-
-    names = {"a.h5ad": "a", "a.b.csv.gz": "a.b", "a.tsv": "a", "plain": "plain"}
-    assert {name: stem(Path(name)) for name in names} == names
 
 
 def test_reading_never_touches_uns_or_unnamed_columns(tmp_path, adata):

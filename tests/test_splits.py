@@ -51,6 +51,11 @@ def test_groups_are_as_many_as_units_allow():
     assert draw(500, {"donor": donors(500, 8)}, rng()).n_groups == 8
 
 
+def test_many_levels_make_fewer_groups():
+    assert draw(3000, {"donor": donors(3000, 500)}, rng()).n_groups == 8
+    assert draw(9000, {"donor": donors(9000, 3000)}, rng()).n_groups == 5
+
+
 def test_patterns_hold_all_three_halves():
     splits = draw(64, {}, rng())
     for split in range(3):

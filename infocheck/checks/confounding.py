@@ -95,6 +95,12 @@ class Confounding(Check):
                 "not zero. Name the columns with --batch and --donor."
             )
         row = tables["headline"].iloc[0]
+        if not np.isfinite([row["estimate"], row["low"], row["high"]]).all():
+            raise NotAssessed(
+                f"{row['factors'].capitalize()} have almost as many levels as there are "
+                "observations, so no variance is left to compare theirs with. Bring more "
+                "observations per level."
+            )
         return self._held(row)
 
     def _held(self, row: pd.Series) -> Verdict:

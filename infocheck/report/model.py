@@ -165,9 +165,10 @@ class Report:
     @staticmethod
     def _written(text: str, path: str | Path | None) -> str:
         if path is not None:
-            from infocheck.report import files
+            from infocheck import output
 
-            files.write(path, text)
+            # In Python the caller names the file; the command line is more careful.
+            output.write([(output.Target(Path(path), output.PAGE), text)], force=True)
         return text
 
 

@@ -62,7 +62,8 @@ def _rank_sums(a: np.ndarray, b: np.ndarray, *, coarse: bool = False) -> np.ndar
 def _centred_ranks(scores: np.ndarray, keep: np.ndarray, coarse: bool) -> np.ndarray:
     table = np.zeros(scores.shape)
     values = scores[keep]
-    ranks = _class_ranks(values) if coarse else rankdata(values)
+    many = len(values) > _CLASSES // 8  # fewer are sorted faster than classes are counted
+    ranks = _class_ranks(values) if coarse and many else rankdata(values)
     table[keep] = ranks - ranks.mean()
     return table
 

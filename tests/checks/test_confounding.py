@@ -98,6 +98,14 @@ def test_without_labels_it_is_not_assessed():
     assert "--batch" in verdict.reason
 
 
+def test_almost_as_many_levels_as_rows_are_not_assessed():
+    adata = simulate(n_obs=40, n_genes=60, n_regulators=10, condition=None, seed=1)
+    adata.obs = pd.DataFrame({"donor": [f"d{min(i, 38)}" for i in range(40)]}, adata.obs_names)
+    verdict = run(adata, donor="donor").verdict
+    assert verdict.status is Status.NOT_ASSESSED
+    assert "almost as many levels" in verdict.reason
+
+
 def test_shares_do_not_depend_on_the_order_of_cells():
     adata = simulate(n_obs=200, n_genes=60, n_regulators=10, seed=3)
     order = np.random.default_rng(0).permutation(200)
