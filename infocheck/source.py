@@ -288,7 +288,8 @@ def _from_anndata(adata: AnnData) -> Source:
         name="simulated data" if SIMULATED in adata.uns else "AnnData",
         obs=adata.obs,
         genes=genes,
-        layers=tuple(adata.layers),
+        # From anndata 0.13 on X is among the layers, without a name.
+        layers=tuple(name for name in adata.layers if name),
         matrix=matrix,
         column=column,
         digest=digest,
