@@ -250,7 +250,7 @@ def _decide(
         verdict=verdict,
         limiting_stage=None if supported else weakest.stage,
         reason=_reason(goal, weakest, verdict, readable),
-        lift=None if supported else LIFT[weakest.stage],
+        lift=None if supported else _lift(weakest),
         path=path,
         regulators=readable,
     )
@@ -295,7 +295,7 @@ def modules_sampling(results: Mapping[str, Result]) -> Verdict:
         possible=(-1.0, 1.0),
         unit="rank agreement of correlations",
         reason="Two halves of the data agree on plain correlations at {estimate:.2f} "
-        "({low:.2f}–{high:.2f}); {need:.2f} is needed.",
+        "({low:.2f}–{high:.2f}); {need:.2f} is needed (a convention, not validated).",
     )
 
 

@@ -148,7 +148,7 @@ def assign(
 def _named(obs: pd.DataFrame, role: str, column: str) -> Role:
     option = "--" + role.replace("_", "-")
     if column not in obs.columns:
-        raise InputError(f"{option}: there is no column {column!r} in obs{_near(obs, column)}.")
+        raise InputError(f"{option}: there is no column {column!r} in obs{_near(obs, column)}")
     found = _role(obs, column, role, guessed=False)
     problem = _unfit(found, len(obs))
     if problem and not _each_row_its_own(found, role, len(obs)):
@@ -161,8 +161,8 @@ def _near(obs: pd.DataFrame, column: str) -> str:
     if best:
         return f"; did you mean {best!r}, {obs[best].nunique()} levels?"
     if len(obs.columns):
-        return f"; there are {', '.join(map(repr, list(map(str, obs.columns))[:8]))}"
-    return "; obs has no columns"
+        return f"; there are {', '.join(map(repr, list(map(str, obs.columns))[:8]))}."
+    return "; obs has no columns."
 
 
 def _guessed(obs: pd.DataFrame, role: str, taken: set[str]) -> tuple[Role | None, list[str]]:
@@ -220,7 +220,8 @@ def _role(obs: pd.DataFrame, column: str, role: str, *, guessed: bool) -> Role:
         order = sorted(kept.unique())
     except TypeError:
         order = sorted(kept.unique(), key=str)
-    positions = {str(level): i for i, level in enumerate(order)}
+    # 1 and "1" are one level.
+    positions = {level: i for i, level in enumerate(dict.fromkeys(map(str, order)))}
     codes = text.map(positions).fillna(-1).to_numpy(dtype=float).astype(np.int64)
     codes[missing.to_numpy(dtype=bool)] = -1
     return Role(column, guessed, codes, tuple(positions), is_series=series)

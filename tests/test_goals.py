@@ -141,6 +141,17 @@ def test_a_measured_weakness_outranks_what_was_not_assessed():
     assert decide(results)["whole_network"].limiting_stage is Stage.SAMPLING
 
 
+def test_what_was_not_assessed_is_lifted_by_what_to_bring():
+    results = sound()
+    reason = "The input holds logs. Bring a layer of raw counts (--counts)."
+    verdict = Verdict(status=Status.NOT_ASSESSED, reason=reason)
+    results["reliability"] = replace(results["reliability"], verdict=verdict, tables={})
+    assert decide(results)["whole_network"].lift == "Bring a layer of raw counts (--counts)."
+    del results["predictability"]
+    results["reliability"] = reliability(Status.ENOUGH)
+    assert decide(results)["whole_network"].lift is None
+
+
 def test_nothing_assessed_is_not_assessed_never_a_pass():
     found = decide({})
     for key in ("modules", "confident_edges", "whole_network"):

@@ -75,6 +75,12 @@ def test_levels_are_sorted_as_numbers():
     assert found["time"].levels == ("0", "2", "10")
 
 
+def test_numbers_and_their_text_are_one_level():
+    found, _ = roles(table(batch=[1, "1", 2, "2"] * 3))
+    assert found["batch"].levels == ("1", "2")
+    assert sorted(set(found["batch"].codes)) == [0, 1]
+
+
 def test_control_is_found_or_named():
     obs = table(perturbation=["G1", "non-targeting", "G2"] * 4)
     assert roles(obs)[0]["perturbation"].control == "non-targeting"

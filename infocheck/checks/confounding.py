@@ -92,7 +92,7 @@ class Confounding(Check):
         if "headline" not in tables:
             raise NotAssessed(
                 "Neither batch nor donor is labelled, so their share of the variance is unknown, "
-                "not zero. Name the columns with --batch and --donor."
+                "not zero. Bring their labels (--batch, --donor)."
             )
         row = tables["headline"].iloc[0]
         if not np.isfinite([row["estimate"], row["low"], row["high"]]).all():
