@@ -349,6 +349,14 @@ def _donors_apart(results: Mapping[str, Result]) -> bool:
     return result.tables["summary"].set_index("statistic").loc["stab_c", "halves"] == "donors"
 
 
+def _lift(weakest: _Link) -> str | None:
+    """What would lift the weakest link; of one that was not assessed, what to bring."""
+    if weakest.status is not Status.NOT_ASSESSED:
+        return LIFT[weakest.stage]
+    _, bring, what = weakest.reason.partition("Bring ")
+    return f"{bring}{what}" or None
+
+
 def _reason(goal: Goal, weakest: _Link, verdict: Answer, readable: tuple[int, int] | None) -> str:
     if verdict is Answer.SUPPORTED:
         return (

@@ -64,7 +64,8 @@ class Reliability(Check):
         if sums is None:
             raise NotAssessed(
                 f"The input holds {WORDS[data.kind]}; counting noise can be told from biology "
-                "only in raw counts. Bring a layer of raw counts (--counts)."
+                "only in raw counts. Bring a layer of raw counts (--counts), where the technology "
+                "has them."
             )
         regulators = data.panel.expressed
         n, (total, squares, noise) = (
