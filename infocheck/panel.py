@@ -33,6 +33,8 @@ class Panel:
         Positions in the panel of the over-dispersed targets.
     sampled
         Positions in the panel of the random targets that stability is judged on.
+    candidates
+        Number of genes that the stability sample was drawn from.
     expressed
         Positions in the panel of all regulators that vary: the first p, and those
         beyond the cap of 1,000, which are measured but are no predictors.
@@ -42,6 +44,7 @@ class Panel:
     p: int
     targets: np.ndarray
     sampled: np.ndarray
+    candidates: int
     expressed: np.ndarray
 
     @property
@@ -89,17 +92,21 @@ def choose(
     others = np.flatnonzero(~regulator & varies)
     regulators = np.sort(_largest(expressed, spread, MAX_REGULATORS))
     chosen = _targets(others, regulator & varies, spread, genes, targets)
-    if len(others):
-        sampled = rng.choice(others, min(STABILITY_TARGETS, len(others)), replace=False)
-    else:
-        size = min(STABILITY_TARGETS_ALL, len(regulators))
-        sampled = rng.choice(regulators, size, replace=False)
-    sampled = np.sort(sampled)
+    candidates = others if len(others) else regulators
+    size = STABILITY_TARGETS if len(others) else STABILITY_TARGETS_ALL
+    sampled = np.sort(rng.choice(candidates, min(size, len(candidates)), replace=False))
     rest = np.setdiff1d(np.concatenate([chosen, sampled, expressed]), regulators)
     panel = np.concatenate([regulators, rest]).astype(np.int64)
     position = np.full(len(genes), -1)
     position[panel] = np.arange(len(panel))
-    return Panel(panel, len(regulators), position[chosen], position[sampled], position[expressed])
+    return Panel(
+        genes=panel,
+        p=len(regulators),
+        targets=position[chosen],
+        sampled=position[sampled],
+        candidates=len(candidates),
+        expressed=position[expressed],
+    )
 
 
 def dispersion(scan: Scan) -> np.ndarray:

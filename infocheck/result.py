@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -108,12 +108,6 @@ class Verdict:
         status = Status.ENOUGH if passed else Status.LIMITING if failed else Status.BORDERLINE
         values = {"estimate": estimate, "low": low, "high": high, "need": need, "floor": floor}
         return cls(status=status, reason=reason.format(**values), unit=unit, **values)
-
-    def at_most(self, ceiling: Status, because: str) -> Verdict:
-        """Lower an ``enough`` to ``ceiling`` and say why."""
-        if self.status is not Status.ENOUGH:
-            return self
-        return replace(self, status=ceiling, reason=f"{self.reason} {because}")
 
 
 @dataclass(frozen=True, kw_only=True)

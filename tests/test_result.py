@@ -73,10 +73,3 @@ def test_never_a_pass_without_finite_ordered_numbers(numbers):
     if verdict.status is Status.ENOUGH:
         assert all(map(math.isfinite, numbers))
         assert 0.2 <= low <= estimate <= high
-
-
-def test_lowering_touches_only_a_pass():
-    enough, limiting = judged(0.3, 0.4, 0.5), judged(0.0, 0.01, 0.02)
-    assert enough.at_most(Status.BORDERLINE, "Because.").status is Status.BORDERLINE
-    assert enough.at_most(Status.BORDERLINE, "Because.").reason.endswith("Because.")
-    assert limiting.at_most(Status.BORDERLINE, "Because.") is limiting

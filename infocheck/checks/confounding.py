@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 
 from infocheck import plotting, thresholds
@@ -18,8 +19,6 @@ from infocheck.stats.resampling import jackknife_error, t_interval
 from infocheck.stats.variance import Normal, separate, unique_and_total
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from infocheck.dataset import Dataset
 
 FACTORS = ("batch", "donor", "cell_type", "condition")
@@ -65,8 +64,6 @@ class Confounding(Check):
     need: float = thresholds.CONFOUNDED_NEED
 
     def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
-        import pandas as pd
-
         tables = _audit(data)
         design = _Design.of(data)
         if design is None:
@@ -132,9 +129,9 @@ class Confounding(Check):
         )
 
     def plot(self, tables: Tables) -> Mapping[str, Chart]:
-        if "factors" not in tables:
+        factors = tables.get("factors")
+        if factors is None or factors["total"].isna().all():
             return {}
-        factors = tables["factors"]
         largest = factors.loc[factors["total"].idxmax()]
 
         def draw(axes, width: float) -> None:
@@ -231,12 +228,10 @@ class _Design:
 
     def summary(self, joint: bool, data: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Medians over genes with jackknife intervals: per factor, and the headline."""
-        import pandas as pd
-
         whole = self.normal()
         estimate = self._medians(whole)
         tenth = {
-            name: float(np.nanquantile(whole.adjusted(columns), UPPER))
+            name: _quantile(whole.adjusted(columns), UPPER)
             for name, columns in (self.columns | {"joint": self.nuisance}).items()
         }
         groups = len(self.n)
@@ -277,16 +272,17 @@ class _Design:
         shares = unique_and_total(normal, self.columns)
         medians = {}
         for name, (unique, total) in shares.items():
-            medians[name, "unique"] = _median(unique)
-            medians[name, "total"] = _median(total)
+            medians[name, "unique"] = _quantile(unique)
+            medians[name, "total"] = _quantile(total)
         if len(self.nuisance):
-            medians["joint", "total"] = _median(normal.adjusted(self.nuisance))
+            medians["joint", "total"] = _quantile(normal.adjusted(self.nuisance))
         return medians
 
 
-def _median(values: np.ndarray) -> float:
+def _quantile(values: np.ndarray, q: float = 0.5) -> float:
+    """Quantile over the genes that vary; NaN when none does."""
     finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if len(finite) else float("nan")
+    return float(np.quantile(finite, q)) if len(finite) else float("nan")
 
 
 def _column(data: Dataset, factor: str) -> str:
@@ -302,8 +298,6 @@ def _words(factor: str) -> str:
 
 
 def _gene_table(data: Dataset, shares: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
-    import pandas as pd
-
     positions = np.arange(len(data.panel.genes))
     columns = {"gene": data.names(positions), "is_regulator": positions < data.panel.p}
     for name, (unique, total) in shares.items():
@@ -313,8 +307,6 @@ def _gene_table(data: Dataset, shares: Mapping[str, tuple[np.ndarray, np.ndarray
 
 def _audit(data: Dataset) -> dict[str, pd.DataFrame]:
     """Usable share of every effect level beside batch, and differences that are aliased."""
-    import pandas as pd
-
     if "batch" not in data.roles:
         return {}
     batch = data.roles["batch"]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from infocheck.check import Check, Tables
 from infocheck.errors import NotAssessed
 from infocheck.plotting import Chart
@@ -51,8 +53,6 @@ class Proxy(Check):
     )
 
     def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
-        import pandas as pd
-
         rows = [
             {
                 "mrna_half_life_hours": MRNA_HOURS,

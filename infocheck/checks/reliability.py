@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from scipy.stats import norm
 
 from infocheck import plotting, thresholds
@@ -58,8 +59,6 @@ class Reliability(Check):
     floor: float = thresholds.READABLE_SHARE_FLOOR
 
     def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
-        import pandas as pd
-
         sums = data.moments.technical
         if sums is None:
             raise NotAssessed(
@@ -107,8 +106,6 @@ class Reliability(Check):
         return {"share": self._share(whole, without, error), "regulators": genes}
 
     def _share(self, whole: np.ndarray, without: np.ndarray, error: np.ndarray):
-        import pandas as pd
-
         share = float((whole >= self.readable).mean())
         cells = float(jackknife_error((without >= self.readable).mean(axis=1)))
         # Noise carries regulators over the line in both directions; adding it once

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from infocheck import plotting, thresholds
 from infocheck.check import Check, Tables
@@ -28,8 +29,6 @@ from infocheck.stats.stability import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from infocheck.dataset import Dataset
 
 # In the study that set the gate, values that are no counts were cut to this many rows.
@@ -84,7 +83,7 @@ class Stability(Check):
         _refuse(data)
         row_rng, target_rng, null_rng, cell_rng = rng.spawn(4)
         mapped, panel = data.engine.map, data.panel
-        edges = Edges(panel.p, panel.half_targets, panel.own)
+        edges = Edges(panel.p, panel.half_targets, panel.own, panel.candidates)
         rows = _rows(data, row_rng)
         streamed = [(data.moments.half(s, 0), data.moments.half(s, 1)) for s in range(SPLITS)]
         capped = len(rows) < data.n and not data.is_counts
@@ -111,7 +110,7 @@ class Stability(Check):
         return {
             "summary": _with_context(table, context, _strongest(data, edges)),
             "splits": _split_table(splits),
-            "null": _frame({"stab_pc": null}),
+            "null": pd.DataFrame({"stab_pc": null}),
         }
 
     def _table(
@@ -134,7 +133,7 @@ class Stability(Check):
             record = {"statistic": name, "estimate": estimate, "low": low, "high": high}
             drawn = float(np.quantile(null, 0.95)) if name == "stab_pc" else math.nan
             records.append({**record, "null_95": drawn, "need": need, "floor": floor, **facts})
-        return _frame(records)
+        return pd.DataFrame(records)
 
     def judge(self, tables: Tables) -> Verdict:
         row = tables["summary"].set_index("statistic").loc["stab_pc"]
@@ -150,11 +149,10 @@ class Stability(Check):
             "{estimate:z.3f} ({low:z.3f}–{high:z.3f}); "
             "the need is {need:.2f}, the floor {floor:.2f}." + _optimism(row),
         )
-        if not row["estimate"] > row["null_95"]:
-            return verdict.at_most(
-                Status.BORDERLINE,
-                f"Without any edge it would reach {row['null_95']:.2f}, so it proves nothing.",
-            )
+        undecided = verdict.status in (Status.ENOUGH, Status.BORDERLINE)
+        if undecided and not row["estimate"] > row["null_95"]:
+            nothing = f" Without any edge it would reach {row['null_95']:.2f}, so it shows nothing."
+            return replace(verdict, status=Status.BORDERLINE, reason=verdict.reason + nothing)
         return verdict
 
     def plot(self, tables: Tables) -> Mapping[str, Chart]:
@@ -185,12 +183,6 @@ class Stability(Check):
                 height=2.9,
             )
         }
-
-
-def _frame(records: object) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(records)
 
 
 def _rows(data: Dataset, rng: np.random.Generator) -> Rows:
@@ -262,8 +254,6 @@ def _with_context(
     table: pd.DataFrame, context: Mapping[str, list[Split]], strongest: float
 ) -> pd.DataFrame:
     """Values that are shown beside the gate and judge nothing."""
-    import pandas as pd
-
     records = [
         {
             "statistic": name,
@@ -280,7 +270,7 @@ def _with_context(
 
 
 def _split_table(splits: list[Split]) -> pd.DataFrame:
-    return _frame(
+    return pd.DataFrame(
         [
             {
                 "split": number,

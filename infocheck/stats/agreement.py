@@ -22,12 +22,17 @@ def rank_agreement(a: np.ndarray, b: np.ndarray, *, coarse: bool = False) -> flo
 
 
 def resampled_targets(
-    pairs: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator, draws: int = 200
+    pairs: list[tuple[np.ndarray, np.ndarray]],
+    candidates: int,
+    rng: np.random.Generator,
+    draws: int = 200,
 ) -> float:
     """Standard error of the mean rank agreement from the choice of targets.
 
     Targets (columns) are drawn with replacement, the same in every split; edges
-    of a target stay together because they are dependent. Ranks are kept.
+    of a target stay together because they are dependent. Ranks are kept. The
+    targets are a sample of ``candidates`` genes: when they are all of them, their
+    choice adds no error.
     """
     sums = np.stack([_rank_sums(a, b) for a, b in pairs])  # (splits, 6, targets)
     q = sums.shape[2]
@@ -35,7 +40,8 @@ def resampled_targets(
         return math.nan
     weights = rng.multinomial(q, np.full(q, 1 / q), size=draws).T.astype(float)
     drawn = np.moveaxis(sums @ weights, 1, 0)  # (6, splits, draws)
-    return float(np.std(agreement_from_sums(drawn).mean(axis=0), ddof=1))
+    error = float(np.std(agreement_from_sums(drawn).mean(axis=0), ddof=1))
+    return error * math.sqrt(max(1 - q / candidates, 0.0))
 
 
 def top_overlap(a: np.ndarray, b: np.ndarray) -> float:

@@ -32,11 +32,14 @@ class Edges:
         Columns of the q targets.
     own
         For each target its position among the regulators, or -1.
+    candidates
+        Number of genes that the targets were drawn from.
     """
 
     p: int
     targets: np.ndarray
     own: np.ndarray
+    candidates: int
 
     def scores(self, sums: CrossSums, shrinkage: float) -> EdgeScores:
         """Scores of all edges from the sums of some rows."""
@@ -120,7 +123,7 @@ def standard_errors(
     """Standard error of each rank agreement, from rows and from targets.
 
     Rows: one group is left out of both halves of all splits, at the shrinkage of
-    the halves. Targets: drawn with replacement. The two are independent, so their
+    the halves. Targets: a sample of the genes that may be. The two are independent, so their
     variances add.
     """
     whole = rows.sums(edges.p)
@@ -139,10 +142,11 @@ def standard_errors(
     tasks = [(split, group) for split in range(len(whole)) for group in range(rows.n_groups)]
     values = np.array(mapped(without, tasks)).reshape(len(whole), rows.n_groups, len(RANKED))
     by_rows = jackknife_error(values.mean(axis=0))
-    return {
-        name: math.hypot(by_rows[i], resampled_targets([s.pair(name) for s in splits], rng))
-        for i, name in enumerate(RANKED)
-    }
+    errors = {}
+    for i, name in enumerate(RANKED):
+        pairs = [split.pair(name) for split in splits]
+        errors[name] = math.hypot(by_rows[i], resampled_targets(pairs, edges.candidates, rng))
+    return errors
 
 
 def permuted(

@@ -55,7 +55,7 @@ def test_identical_halves_agree_fully():
     """Every row twice, one copy in each half: nothing is left to disagree about."""
     x = np.random.default_rng(0).normal(size=(50, 30))
     rows = Rows(np.vstack([x, x]), np.repeat([[False, True]], 50, axis=1), np.zeros(100, int))
-    edges = Edges(10, np.arange(10, 30), np.full(20, -1))
+    edges = Edges(10, np.arange(10, 30), np.full(20, -1), candidates=20)
     splits = [Split.of(pair, edges) for pair in rows.sums(10)]
     values = summary(splits)
     assert values["stab_pc"] == pytest.approx(1.0)
@@ -73,6 +73,26 @@ def test_correlated_regulators_without_edges_never_pass(n):
     result = run(adata)
     assert result.verdict.status is not Status.ENOUGH
     assert abs(row(result, "stab_pc0")["estimate"]) <= 0.03
+
+
+@pytest.mark.parametrize(("null", "status"), [(0.1, "enough"), (0.35, "borderline")])
+def test_a_value_that_the_null_reaches_is_no_pass(null, status):
+    summary = pd.DataFrame(
+        [
+            {
+                "statistic": "stab_pc",
+                "estimate": 0.3,
+                "low": 0.25,
+                "high": 0.35,
+                "null_95": null,
+                "halves": "donors",
+                "labelled_donors": 8,
+            }
+        ]
+    )
+    verdict = Stability().judge({"summary": summary})
+    assert verdict.status == status
+    assert ("shows nothing" in verdict.reason) == (status == "borderline")
 
 
 def test_private_signals_of_donors_disagree_between_donors():

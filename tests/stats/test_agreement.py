@@ -52,10 +52,15 @@ def test_error_from_targets_matches_the_spread_over_draws_of_targets():
     rng = np.random.default_rng(11)
     pools = [tables(seed=k, p=15, q=1, shared=k % 2) for k in range(400)]
 
-    def draw(q=40):
+    def draw(q=100):
         chosen = rng.choice(400, q, replace=False)
         return tuple(np.hstack([pools[k][side] for k in chosen]) for side in (0, 1))
 
     spread = np.std([rank_agreement(*draw()) for _ in range(200)], ddof=1)
-    error = np.mean([resampled_targets([draw()], rng) for _ in range(20)])
+    error = np.mean([resampled_targets([draw()], 400, rng) for _ in range(20)])
     assert error == pytest.approx(spread, rel=0.25)
+
+
+def test_all_targets_leave_no_error_from_their_choice():
+    assert resampled_targets([tables(q=15)], 15, np.random.default_rng(0)) == 0.0
+    assert resampled_targets([tables(q=15)], 60, np.random.default_rng(0)) > 0.0
