@@ -127,6 +127,10 @@ Force = Annotated[
     bool, _option("--force", help="Replace files that infocheck did not write.", panel=_RESULTS)
 ]
 Quiet = Annotated[bool, _option("--quiet", "-q", help="Print no words to stderr.", panel=_RUN)]
+# Every command takes it, so that a script can pass it to all of them.
+Seed = Annotated[
+    int, _option("--seed", help="No effect here: nothing is random.", panel=_RUN, min=0)
+]
 AsJson = Annotated[
     str | None,
     _option(
@@ -234,7 +238,8 @@ def report(
         int, _option("--seed", help="Seed of all random numbers.", panel=_RUN, min=0)
     ] = 0,
     jobs: Annotated[
-        int | None, _option("--jobs", help="Worker processes; default: choose.", panel=_RUN, min=1)
+        int | None,
+        _option("--jobs", help="Worker threads; default: one per core.", panel=_RUN, min=1),
     ] = None,
     page: Annotated[
         str | None,
@@ -315,6 +320,7 @@ def report(
 def explain(
     check: Annotated[str, typer.Argument(help="Name of a check; see `infocheck list`.")],
     path: AsJson = None,
+    seed: Seed = 0,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -332,7 +338,9 @@ def explain(
 
 
 @app.command("list")
-def list_checks(path: AsJson = None, force: Force = False, quiet: Quiet = False) -> None:
+def list_checks(
+    path: AsJson = None, seed: Seed = 0, force: Force = False, quiet: Quiet = False
+) -> None:
     """All checks with their questions, by stage."""
     with _failures(quiet=quiet):
         from infocheck.check import all_checks
@@ -344,7 +352,9 @@ def list_checks(path: AsJson = None, force: Force = False, quiet: Quiet = False)
 
 
 @app.command("schema")
-def print_schema(path: AsJson = None, force: Force = False, quiet: Quiet = False) -> None:
+def print_schema(
+    path: AsJson = None, seed: Seed = 0, force: Force = False, quiet: Quiet = False
+) -> None:
     """The JSON Schema of the document that `report` writes."""
     with _failures(quiet=quiet):
         from infocheck.report.document import schema
