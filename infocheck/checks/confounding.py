@@ -20,11 +20,16 @@ from infocheck.stats.variance import Normal, separate, unique_and_total
 
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
+    from infocheck.roles import Role
 
 FACTORS = ("batch", "donor", "cell_type", "condition")
 NUISANCE = ("batch", "donor")
 EFFECTS = ("condition", "perturbation", "time")
 MAX_LEVELS = 60
+_BRIDGE = {
+    "batch": "Two samples of each level in a common batch would.",
+    "donor": "More donors for each level, or both levels in each donor, would.",
+}
 # Beside the median: the share that the most affected tenth of genes exceeds.
 UPPER = 0.9
 _DEPTH = "depth"
@@ -52,8 +57,8 @@ class Confounding(Check):
         "a factor alone, 'unique' what it adds to all others; for factors that are correlated "
         "the truth lies between. The headline is the median over genes of the adjusted R² of "
         "batch and donor together, with a jackknife interval over independent groups of rows. "
-        "The design audit compares each effect with batch at the level of samples and names "
-        "every difference that no analysis can estimate."
+        "The design audit compares each effect with batch and donor at the level of samples and "
+        "names every difference that no analysis can estimate."
     )
     misleads = (
         "A donor effect can be biology, not error. Counting noise dilutes all shares: a share of "
@@ -306,69 +311,79 @@ def _gene_table(data: Dataset, shares: Mapping[str, tuple[np.ndarray, np.ndarray
 
 
 def _audit(data: Dataset) -> dict[str, pd.DataFrame]:
-    """Usable share of every effect level beside batch, and differences that are aliased."""
-    if "batch" not in data.roles:
-        return {}
-    batch = data.roles["batch"]
+    """Usable share of every effect level, and differences that are aliased."""
     usable, aliased = [], []
     for name in EFFECTS:
         effect = data.roles.get(name)
         if effect is None or effect.n_levels > MAX_LEVELS or effect.is_series:
             continue
-        codes, weight = _units(data, name)
-        separation = separate(codes[:, 0], codes[:, 1], weight)
-        for level, share in zip(effect.levels, separation.usable, strict=True):
-            inflation = 1 / share if share > 1e-9 else np.inf
-            usable.append(
+        for nuisance in NUISANCE:
+            if nuisance not in data.roles:
+                continue
+            codes, weight = _units(data, name, nuisance)
+            separation = separate(codes[:, 0], codes[:, 1], weight)
+            names = {"effect": name, "nuisance": nuisance}
+            for level, share in zip(effect.levels, separation.usable, strict=True):
+                inflation = 1 / share if share > 1e-9 else np.inf
+                usable.append({**names, "level": level, "usable": share, "vif": inflation})
+            pairs = separation.aliased
+            if nuisance == "donor":
+                pairs = [pair for pair in pairs if _rests_on_one(codes, pair)]
+            aliased += [
                 {
-                    "effect": name,
-                    "level": level,
-                    "nuisance": "batch",
-                    "usable": share,
-                    "vif": inflation,
-                }
-            )
-        for a, b in separation.aliased:
-            aliased.append(
-                {
-                    "effect": name,
+                    **names,
                     "level_a": effect.levels[a],
                     "level_b": effect.levels[b],
-                    "nuisance": "batch",
-                    "explanation": _explain(name, effect, a, b, batch, codes),
+                    "explanation": _explain(name, effect, a, b, nuisance, data, codes),
                 }
-            )
-    columns = ["effect", "level_a", "level_b", "nuisance", "explanation"]
+                for a, b in pairs
+            ]
     if not usable:
         return {}
+    columns = ["effect", "nuisance", "level_a", "level_b", "explanation"]
     return {"design": pd.DataFrame(usable), "aliased": pd.DataFrame(aliased, columns=columns)}
 
 
-def _units(data: Dataset, effect: str) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct samples (effect, batch and, if labelled, donor) and their weights.
+def _units(data: Dataset, effect: str, nuisance: str) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct samples (effect, nuisance and, if labelled, donor) and their weights.
 
     With donors every sample counts once; without, samples count by their cells.
     """
-    names = [effect, "batch"] + (["donor"] if "donor" in data.roles else [])
+    donors = "donor" in data.roles
+    names = dict.fromkeys([effect, nuisance, *(["donor"] if donors else [])])
     codes = np.stack([data.roles[name].codes for name in names], axis=1)
     codes = codes[(codes >= 0).all(axis=1)]
     units, counts = np.unique(codes, axis=0, return_counts=True)
-    weight = np.ones(len(units)) if "donor" in data.roles else counts.astype(float)
-    return units[:, :2], weight
+    return units[:, :2], np.ones(len(units)) if donors else counts.astype(float)
 
 
-def _explain(name: str, effect, a: int, b: int, batch, codes: np.ndarray) -> str:
+def _rests_on_one(codes: np.ndarray, pair: tuple[int, int]) -> bool:
+    """Has one of the levels a single donor? Several donors within a level are replicates."""
+    return min(len(np.unique(codes[codes[:, 0] == level, 1])) for level in pair) < 2
+
+
+def _explain(
+    name: str, effect: Role, a: int, b: int, nuisance: str, data: Dataset, codes: np.ndarray
+) -> str:
     """The alias in the names of factors and levels."""
-    column, other = effect.column, batch.column
+    other = data.roles[nuisance]
     pair = f"{effect.levels[a]!r} and {effect.levels[b]!r}"
-    if column == other:
-        return f"{name.capitalize()} is batch (both are column {column!r}): {pair} share no batch."
+    effect_name = name.capitalize()
+    if effect.column == other.column:
+        return (
+            f"{effect_name} is {nuisance} (both are column {effect.column!r}): "
+            f"{pair} share no {nuisance}."
+        )
     where = {}
     for level in (a, b):
-        batches = np.unique(codes[codes[:, 0] == level, 1])
-        names = [repr(batch.levels[i]) for i in batches[:3]]
-        where[level] = ", ".join(names) + (" ..." if len(batches) > 3 else "")
+        found = np.unique(codes[codes[:, 0] == level, 1])
+        names = [repr(other.levels[i]) for i in found[:3]]
+        where[level] = ", ".join(names) + (" ..." if len(found) > 3 else "")
+    through = {
+        "batch": "directly or through other levels",
+        "donor": "and one of them rests on a single donor",
+    }
     return (
-        f"{name.capitalize()} {pair} share no batch, directly or through other levels: "
-        f"{effect.levels[a]!r} is in {other} {where[a]}, {effect.levels[b]!r} in {where[b]}."
+        f"{effect_name} {pair} share no {nuisance}, {through[nuisance]}: {effect.levels[a]!r} is in "
+        f"{other.column} {where[a]}, {effect.levels[b]!r} in {where[b]}."
     )

@@ -36,13 +36,28 @@ def test_sees_an_aliased_condition_and_names_it():
     assert result.verdict.status is Status.LIMITING
     for word in ("control", "treated", "batch_1", "No analysis"):
         assert word in result.verdict.reason
-    assert (result.tables["design"]["usable"] < 1e-9).all()
+    design = result.tables["design"].set_index("nuisance")
+    assert (design.loc["batch", "usable"] < 1e-9).all()
 
 
 def test_passes_a_balanced_condition():
     result = run(simulate(condition="balanced", seed=1))
     assert result.tables["aliased"].empty
     assert (result.tables["design"]["usable"] > 0.9).all()
+
+
+def test_one_donor_per_condition_is_aliased_and_several_are_replicates():
+    for donors, aliased in ((2, True), (8, False)):
+        adata = simulate(donors=donors, batches=1, condition=None, seed=1)
+        code = adata.obs["donor"].cat.codes % 2
+        adata.obs["condition"] = np.where(code, "case", "control")
+        adata.obs = adata.obs.drop(columns="batch")
+        result = run(adata)
+        assert (result.verdict.status is Status.LIMITING) == aliased
+        assert result.tables["aliased"].empty != aliased
+        assert (result.tables["design"]["usable"] < 1e-9).all()
+        if aliased:
+            assert "share no donor" in result.verdict.reason
 
 
 def test_one_column_as_batch_and_condition_is_aliased():
