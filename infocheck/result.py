@@ -75,9 +75,9 @@ class Verdict:
     def against(
         cls,
         *,
-        estimate: float,
-        low: float,
-        high: float,
+        estimate: float | None,
+        low: float | None,
+        high: float | None,
         need: float,
         floor: float | None,
         unit: str,
@@ -92,7 +92,9 @@ class Verdict:
         that is not finite, out of ``possible``, or outside its own interval is an
         ``error``, never a pass. ``reason`` is a format string over the arguments.
         """
-        numbers = (estimate, low, high)
+        # A document has null where a number was not finite.
+        numbers = tuple(math.nan if x is None else float(x) for x in (estimate, low, high))
+        estimate, low, high = numbers
         ordered = all(map(math.isfinite, numbers)) and low <= estimate <= high
         if not ordered or not possible[0] <= low <= high <= possible[1]:
             return cls(

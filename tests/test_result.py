@@ -52,6 +52,7 @@ def test_at_most(numbers, status):
     "numbers",
     [
         (math.nan, 0.5, 0.6),
+        (None, 0.5, None),
         (0.4, math.nan, 0.6),
         (0.4, 0.5, math.inf),
         (0.6, 0.5, 0.7),

@@ -321,7 +321,7 @@ def _audit(data: Dataset) -> dict[str, pd.DataFrame]:
             if nuisance not in data.roles:
                 continue
             codes, weight = _units(data, name, nuisance)
-            separation = separate(codes[:, 0], codes[:, 1], weight)
+            separation = separate(codes[:, 0], codes[:, 1], weight, effect.n_levels)
             names = {"effect": name, "nuisance": nuisance}
             for level, share in zip(effect.levels, separation.usable, strict=True):
                 inflation = 1 / share if share > 1e-9 else np.inf
@@ -384,6 +384,6 @@ def _explain(
         "donor": "and one of them rests on a single donor",
     }
     return (
-        f"{effect_name} {pair} share no {nuisance}, {through[nuisance]}: {effect.levels[a]!r} is in "
-        f"{other.column} {where[a]}, {effect.levels[b]!r} in {where[b]}."
+        f"{effect_name} {pair} share no {nuisance}, {through[nuisance]}: "
+        f"{effect.levels[a]!r} is in {other.column} {where[a]}, {effect.levels[b]!r} in {where[b]}."
     )

@@ -34,14 +34,14 @@ def resampled_targets(
     targets are a sample of ``candidates`` genes: when they are all of them, their
     choice adds no error.
     """
+    q = pairs[0][0].shape[1]
+    if q >= candidates:
+        return 0.0
     sums = np.stack([_rank_sums(a, b) for a, b in pairs])  # (splits, 6, targets)
-    q = sums.shape[2]
-    if q < 2:
-        return math.nan
     weights = rng.multinomial(q, np.full(q, 1 / q), size=draws).T.astype(float)
     drawn = np.moveaxis(sums @ weights, 1, 0)  # (6, splits, draws)
     error = float(np.std(agreement_from_sums(drawn).mean(axis=0), ddof=1))
-    return error * math.sqrt(max(1 - q / candidates, 0.0))
+    return error * math.sqrt(1 - q / candidates)
 
 
 def top_overlap(a: np.ndarray, b: np.ndarray) -> float:

@@ -92,7 +92,9 @@ class Separation:
     aliased: list[tuple[int, int]]
 
 
-def separate(effect: np.ndarray, nuisance: np.ndarray, weight: np.ndarray) -> Separation:
+def separate(
+    effect: np.ndarray, nuisance: np.ndarray, weight: np.ndarray, levels: int
+) -> Separation:
     """Audit the design of an effect against a nuisance factor.
 
     Parameters
@@ -101,14 +103,17 @@ def separate(effect: np.ndarray, nuisance: np.ndarray, weight: np.ndarray) -> Se
         Integer codes of the distinct design units, shape (units,).
     weight
         Weight of each unit, shape (units,).
+    levels
+        Number of levels of the effect. One without any unit has nothing to use (0)
+        and is part of no aliased pair.
     """
-    table = np.zeros((effect.max() + 1, nuisance.max() + 1))
+    table = np.zeros((levels, nuisance.max(initial=0) + 1))
     np.add.at(table, (effect, nuisance), weight)
     total, per_level, per_batch = table.sum(), table.sum(axis=1), table.sum(axis=0)
     # Variation of a level's indicator between and within the nuisance levels.
     share = np.divide(table, per_batch, out=np.zeros_like(table), where=per_batch > 0)
     within = (table * (1 - share)).sum(axis=1)
-    whole = per_level * (1 - per_level / total)
+    whole = per_level * (1 - per_level / max(total, 1e-300))
     usable = np.divide(within, whole, out=np.zeros_like(whole), where=whole > 0)
     return Separation(usable, _aliased_pairs(table > 0))
 
@@ -117,10 +122,13 @@ def _aliased_pairs(present: np.ndarray) -> list[tuple[int, int]]:
     """Pairs of rows whose difference is not estimable beside the column effects."""
     rows, columns = present.shape
     cells = np.argwhere(present)
+    if not len(cells):
+        return []
     design = np.zeros((len(cells), rows + columns))
     design[np.arange(len(cells)), cells[:, 0]] = 1
     design[np.arange(len(cells)), rows + cells[:, 1]] = 1
     free = null_space(design)[:rows]  # what the data leave open about the effects
     distance = np.abs(free[:, None, :] - free[None, :, :]).max(axis=2, initial=0.0)
-    i, j = np.nonzero(np.triu(distance > 1e-6, 1))
+    seen = present.any(axis=1)
+    i, j = np.nonzero(np.triu((distance > 1e-6) & np.outer(seen, seen), 1))
     return list(zip(i.tolist(), j.tolist(), strict=True))
