@@ -365,5 +365,6 @@ def _reason(goal: Goal, weakest: _Link, verdict: Answer, readable: tuple[int, in
         )
     reason = weakest.reason
     if readable and verdict is Answer.NOT_EXCLUDED:
-        reason = f"{readable[0]} of {readable[1]} regulators are measured well enough. {reason}"
+        kept = f"{readable[0]} of {readable[1]} regulators"
+        reason = f"{kept} are not excluded by their own reliability. {reason}"
     return reason
