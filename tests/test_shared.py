@@ -78,3 +78,15 @@ def test_report_on(name, tmp_path):
     page = (tmp_path / f"{name}.infocheck.html").read_text("utf-8")
     assert str(source.parent) not in page
     assert len(page) < 3_000_000
+
+
+@pytest.mark.parametrize("name", ["negctrl_scmix_RNAmix", "scmix_3lines_celseq2_dropseq"])
+def test_mixtures_hold_no_network(name):
+    """Diluted RNA and mixed cell lines: no regulatory variation, so any network is an artefact."""
+    source = DATA / f"{name}.h5ad"
+    if not source.exists():
+        pytest.skip("the shared data sets are not here")
+    goals = infocheck.assess(source).goals
+    for key in ("confident_edges", "whole_network"):
+        assert goals[key].verdict is Answer.EXCLUDED
+        assert goals[key].limiting_stage == "sampling"
