@@ -87,13 +87,14 @@ class Stability(Check):
         rows = _rows(data, row_rng)
         streamed = [(data.moments.half(s, 0), data.moments.half(s, 1)) for s in range(SPLITS)]
         capped = len(rows) < data.n and not data.is_counts
-        splits = _scored(rows.sums(edges.p) if capped else streamed, edges, data)
+        halves = rows.sums(edges.p)
+        splits = _scored(halves if capped else streamed, edges, data)
         _require_edges(splits)
 
         table = self._table(
             summary(splits),
-            standard_errors(rows, edges, splits, target_rng, mapped),
-            null := permuted(rows, edges, DRAWS, null_rng, mapped),
+            standard_errors(rows, halves, edges, splits, target_rng, mapped),
+            null := permuted(rows, halves, edges, DRAWS, null_rng, mapped),
             groups=rows.n_groups,
             facts={
                 "rows": sum(splits[0].rows),

@@ -118,29 +118,33 @@ class Rows:
 
 
 def standard_errors(
-    rows: Rows, edges: Edges, splits: list[Split], rng: np.random.Generator, mapped: Map
+    rows: Rows,
+    halves: list[Halves],
+    edges: Edges,
+    splits: list[Split],
+    rng: np.random.Generator,
+    mapped: Map,
 ) -> dict[str, float]:
     """Standard error of each rank agreement, from rows and from targets.
 
     Rows: one group is left out of both halves of all splits, at the shrinkage of
-    the halves. Targets: a sample of the genes that may be. The two are independent, so their
-    variances add.
+    the halves (``halves`` are the sums of these rows). Targets: a sample of the genes
+    that may be. The two are independent, so their variances add.
     """
-    whole = rows.sums(edges.p)
-    weights = [[shrinkage_weight(sums) for sums in halves] for halves in whole]
+    weights = [[shrinkage_weight(sums) for sums in pair] for pair in halves]
 
     def without(task: tuple[int, int]) -> list[float]:
         split, group = task
         scores = []
         for side in (0, 1):
             out = (rows.half[split] == side) & (rows.group == group)
-            rest = whole[split][side] - CrossSums.of(rows.values[out], edges.p)
+            rest = halves[split][side] - CrossSums.of(rows.values[out], edges.p)
             scores.append(edges.scores(rest, weights[split][side]))
         left_out = Split(tuple(scores), (0.0, 0.0), (0, 0))
         return [rank_agreement(*left_out.pair(name), coarse=True) for name in RANKED]
 
-    tasks = [(split, group) for split in range(len(whole)) for group in range(rows.n_groups)]
-    values = np.array(mapped(without, tasks)).reshape(len(whole), rows.n_groups, len(RANKED))
+    tasks = [(split, group) for split in range(len(halves)) for group in range(rows.n_groups)]
+    values = np.array(mapped(without, tasks)).reshape(len(halves), rows.n_groups, len(RANKED))
     by_rows = jackknife_error(values.mean(axis=0))
     errors = {}
     for i, name in enumerate(RANKED):
@@ -150,7 +154,12 @@ def standard_errors(
 
 
 def permuted(
-    rows: Rows, edges: Edges, draws: int, rng: np.random.Generator, mapped: Map
+    rows: Rows,
+    halves: list[Halves],
+    edges: Edges,
+    draws: int,
+    rng: np.random.Generator,
+    mapped: Map,
 ) -> np.ndarray:
     """``stab_pc`` after the targets' rows were permuted jointly, shape (draws,).
 
@@ -161,17 +170,19 @@ def permuted(
     outside = np.full(len(edges.own), -1)
     own = np.flatnonzero(edges.own >= 0)
 
-    def prepared(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, Shrunken]:
-        sums = CrossSums.of(lead[inside], edges.p, fourth=True)
-        model = Shrunken.of(sums.correlation(), shrinkage_weight(sums))
+    def prepared(inside: np.ndarray, sums: CrossSums) -> tuple:
+        model = Shrunken.of(sums.correlation()[:, : edges.p], shrinkage_weight(sums))
         return np.flatnonzero(inside), _standard(lead[inside]), model
 
-    halves = [(prepared(~side), prepared(side)) for side in rows.half]
+    models = [
+        (prepared(~side, first), prepared(side, second))
+        for side, (first, second) in zip(rows.half, halves, strict=True)
+    ]
 
     def one(draw: np.random.Generator) -> float:
         order = draw.permutation(len(rows))
         agreements = []
-        for pair in halves:
+        for pair in models:
             scores = []
             for inside, standard, model in pair:
                 r = standard.T @ _standard(targets[order[inside]]) / len(inside)
