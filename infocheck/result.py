@@ -112,6 +112,16 @@ class Verdict:
         return cls(status=status, reason=reason.format(**values), unit=unit, **values)
 
 
+def multiple_of_need(value: float | None, need: float | None, *, at_most: bool) -> float | None:
+    """A value as a multiple of its need; a ceiling is turned round, up to 100 times.
+
+    None where there is no value or no need.
+    """
+    if value is None or not need:
+        return None
+    return need / max(value, need / 100) if at_most else max(value, 0.0) / need
+
+
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """One check's answer on one data set.
@@ -147,12 +157,8 @@ class Result:
     @property
     def multiple_of_need(self) -> float | None:
         """Estimate as a multiple of the need; 1 is just enough, whatever the direction."""
-        v = self.verdict
-        if v.estimate is None or not v.need:
-            return None
-        if self.check.at_most:
-            return v.need / max(v.estimate, v.need / 100)
-        return max(v.estimate, 0.0) / v.need
+        verdict, at_most = self.verdict, self.check.at_most
+        return multiple_of_need(verdict.estimate, verdict.need, at_most=at_most)
 
     def table(self, name: str | None = None) -> pd.DataFrame:
         """The table of that name; the first one when no name is given."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from infocheck.goals import regulator_verdicts
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -40,9 +42,6 @@ def join(
     """
     import pandas as pd
 
-    # The module, not the function: so that a caller's replacement is seen.
-    from infocheck import goals as judging
-
     joined = pd.DataFrame({KEY: pd.Series(dtype=object)})
     sources: dict[str, Source] = {}
     for name, result in results.items():
@@ -55,7 +54,7 @@ def join(
         joined = joined.merge(part, on=KEY, how="outer", sort=False)
     if joined.empty:
         return joined.assign(limited_by=None, verdict=None), sources
-    verdicts = judging.regulator_verdicts(results, goals)[[KEY, "limited_by", "verdict"]]
+    verdicts = regulator_verdicts(results, goals)[[KEY, "limited_by", "verdict"]]
     joined = joined.merge(verdicts.drop_duplicates(KEY), on=KEY, how="left")
     joined[["limited_by", "verdict"]] = joined[["limited_by", "verdict"]].astype(object)
     joined = joined.where(joined.notna(), None)

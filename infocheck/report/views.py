@@ -12,7 +12,7 @@ from infocheck import goals as judging
 from infocheck.references import REFERENCES
 from infocheck.report import digits, tables, words
 from infocheck.report.regulators import KEY, TABLE, join
-from infocheck.result import Answer, Stage, Status, Verdict
+from infocheck.result import Answer, Stage, Status, Verdict, multiple_of_need
 
 if TYPE_CHECKING:
     from infocheck.goals import GoalVerdict
@@ -285,14 +285,8 @@ def _prefixed(number: str, unit: str) -> str:
 
 
 def _width(verdict: Verdict, *, at_most: bool) -> int:
-    multiple = _multiple(verdict.estimate, verdict.need, at_most=at_most)
+    multiple = multiple_of_need(verdict.estimate, verdict.need, at_most=at_most)
     return 16 if multiple is None else max(3, round(16 * min(multiple, 2)))
-
-
-def _multiple(value: float | None, needed: float | None, *, at_most: bool) -> float | None:
-    if value is None or not needed:
-        return None
-    return needed / max(value, needed / 100) if at_most else max(value, 0.0) / needed
 
 
 def matrix(report: Report) -> list[dict]:
@@ -367,7 +361,7 @@ def _score(result: Result) -> Score:
     if not verdict.need:
         return Score(**shared, reason="No threshold: it explains the stage")
     dot, low, high, floor = (
-        _multiple(value, verdict.need, at_most=check.at_most)
+        multiple_of_need(value, verdict.need, at_most=check.at_most)
         for value in (verdict.estimate, verdict.low, verdict.high, verdict.floor)
     )
     if low is not None and high is not None:

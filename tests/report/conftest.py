@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from infocheck import goals
 from infocheck.report import document
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -29,7 +28,6 @@ ARGUMENTS = [
 
 @pytest.fixture(autouse=True)
 def _small_checks(monkeypatch):
-    monkeypatch.setattr(goals, "regulator_verdicts", fakes.regulator_verdicts, raising=False)
     monkeypatch.setattr(document, "by_name", fakes.CHECKS.__getitem__)
 
 
@@ -47,17 +45,13 @@ def report(make):
 @pytest.fixture(scope="session")
 def html(make):
     """The page of the report, rendered once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(goals, "regulator_verdicts", fakes.regulator_verdicts, raising=False)
-        return make().to_html()
+    return make().to_html()
 
 
 @pytest.fixture(scope="session")
 def large_html(make):
     """The page of the largest report that must stay light."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(goals, "regulator_verdicts", fakes.regulator_verdicts, raising=False)
-        return make(regulators=1250, genes=3000, columns=8).to_html()
+    return make(regulators=1250, genes=3000, columns=8).to_html()
 
 
 @pytest.fixture(scope="module")

@@ -143,19 +143,6 @@ CHECKS = {
 }
 
 
-def regulator_verdicts(results, verdicts):
-    """Stand-in for the judgement of single regulators."""
-    table = results["reliability"].tables["regulators"]
-    enough = table["reliability_high"].fillna(0) >= 0.2
-    return pd.DataFrame(
-        {
-            "regulator": table["regulator"],
-            "limited_by": np.where(enough, "sampling", "measurement"),
-            "verdict": np.where(enough, "not_excluded", "excluded"),
-        }
-    )
-
-
 def report(*, regulators: int = 60, genes: int = 90, columns: int = 3, **changes) -> Report:
     """One report with every state of a check, as large as asked for."""
     rng = np.random.default_rng(3)
