@@ -50,8 +50,8 @@ class Dataset:
         ``X`` or the name of the layer that was read, and whether that was a guess.
     simulated
         Was it written by :func:`infocheck.simulate`?
-    genes, cells
-        Names, shapes (n_vars,) and (n_obs,).
+    genes
+        Names, shape (n_vars,).
     roles
         Labelled roles of the kept rows, by name.
     regulator
@@ -82,7 +82,6 @@ class Dataset:
     layer_guessed: bool
     simulated: bool
     genes: np.ndarray
-    cells: np.ndarray
     roles: Mapping[str, Role]
     regulator: np.ndarray
     regulator_source: str
@@ -199,7 +198,6 @@ class Dataset:
             layer_guessed=counts is None,
             simulated=opened.simulated,
             genes=opened.genes,
-            cells=opened.obs.index.to_numpy(dtype=str),
             roles=roles,
             regulator=chosen.mask,
             regulator_source=chosen.source,

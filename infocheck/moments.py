@@ -157,10 +157,6 @@ class Moments:
     strata: TechnicalSums | None
     sample: RowSample
 
-    @property
-    def n(self) -> int:
-        return sum(fold.n for fold in self.folds)
-
     def total(self) -> CrossSums:
         """Sums over all rows."""
         return reduce(lambda a, b: a + b, self.folds)

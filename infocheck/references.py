@@ -59,14 +59,6 @@ _ALL = (
         venue="Nature 473:337-342",
     ),
     Reference(
-        key="kernfeld2024",
-        authors="Kernfeld, E. and Keener, R. and Cahan, P. and Battle, A.",
-        year=2024,
-        title="Transcriptome data are insufficient to control false discoveries in "
-        "regulatory network inference",
-        venue="Cell Systems 15:709",
-    ),
-    Reference(
         key="quenouille1956",
         authors="Quenouille, M. H.",
         year=1956,

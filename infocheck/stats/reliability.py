@@ -62,17 +62,3 @@ def within_groups(
     with np.errstate(invalid="ignore", divide="ignore"):
         value = 1 - noise.sum(axis=0) / n.sum() / within
     return np.where(within > 0, np.clip(value, 0.0, 1.0), np.nan)
-
-
-def split_half(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Reliability from two halves of the reads of the same cells, each column a gene.
-
-    ``2r / (1 + r)`` with r the correlation of the halves (Spearman-Brown). Halves
-    must come from binomial thinning: beta-binomial thinning removes the biology.
-    """
-    a = a - a.mean(axis=0)
-    b = b - b.mean(axis=0)
-    scale = np.sqrt((a * a).sum(axis=0) * (b * b).sum(axis=0))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        r = (a * b).sum(axis=0) / scale
-        return 2 * r / (1 + r)
