@@ -24,6 +24,8 @@ GROUPS = (
         "dataset",
         "engine",
         "errors",
+        "independence",
+        "errors",
         "moments",
         "panel",
         "plotting",
