@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infocheck import decoys as decoy_choice
 from infocheck import panel as panels
 from infocheck import regulators as regulator_choice
 from infocheck import roles as role_choice
 from infocheck import splits as split_choice
 from infocheck import thresholds, values
+from infocheck.decoys import Decoys
 from infocheck.engine import Engine
 from infocheck.errors import InputError, suggest
 from infocheck.panel import Panel
@@ -67,8 +69,8 @@ class Dataset:
     size_factors
         Row totals of the kept rows scaled to median 1, or None for values that
         are no counts.
-    panel, splits
-        Genes and divisions of rows of the second pass.
+    panel, decoys, splits
+        Genes, decoys among them, and divisions of rows of the second pass.
     engine
         Where work on the data runs.
     """
@@ -90,6 +92,7 @@ class Dataset:
     kept: np.ndarray
     size_factors: np.ndarray | None
     panel: Panel
+    decoys: Decoys
     splits: Splits
     matrix: Matrix
     engine: Engine = field(default_factory=Engine)
@@ -188,6 +191,9 @@ class Dataset:
                 f"{panel.p:,} of {len(panel.expressed):,} varying regulators, the most "
                 "over-dispersed, entered the network statistics."
             )
+        panel, decoys = decoy_choice.choose(
+            scan, chosen.mask, panel, np.random.default_rng([seed, 2])
+        )
         return cls(
             name=opened.name,
             sha256=opened.digest(),
@@ -206,6 +212,7 @@ class Dataset:
             kept=kept,
             size_factors=size_factors,
             panel=panel,
+            decoys=decoys,
             splits=split_choice.draw(int(kept.sum()), roles, rng),
             matrix=matrix,
             engine=engine or Engine(),

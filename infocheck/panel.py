@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +62,15 @@ class Panel:
     def own(self) -> np.ndarray:
         """For each sampled target its position among the regulators, or -1."""
         return np.where(self.sampled < self.p, self.sampled, -1)
+
+    def positions(self, genes: np.ndarray) -> np.ndarray:
+        """Panel positions of genes that are in the panel."""
+        order = np.argsort(self.genes)
+        return order[np.searchsorted(self.genes, genes, sorter=order)]
+
+    def with_genes(self, genes: np.ndarray) -> Panel:
+        """The same panel with further genes behind those that it has."""
+        return replace(self, genes=np.append(self.genes, np.setdiff1d(genes, self.genes)))
 
 
 def choose(

@@ -44,6 +44,9 @@ def simulate(
     donor_share: float = 0.05,
     batch_share: float = 0.05,
     hidden_share: float = 0.0,
+    coupling: float = 1.0,
+    duplicates: int = 0,
+    bystanders: int = 0,
     condition: str | None = "balanced",
     constant_genes: int = 0,
     seed: int = 0,
@@ -62,7 +65,7 @@ def simulate(
     ----------
     n_obs, n_genes, n_regulators
         Cells, genes, and how many of the genes are regulators (the first ones).
-        All other genes, except the constant ones, are targets.
+        All other genes, except bystanders and constant ones, are targets.
     donors, batches
         Independent units and runs. Cells are spread evenly over the donors, and
         donor ``d`` lies in batch ``d mod batches``: with as many donors as batches
@@ -88,6 +91,15 @@ def simulate(
         Share due to one unrecorded factor of the cells with random sign on every
         gene, regulator and target alike. *Defect: hidden factor* when above 0:
         all genes correlate by plus or minus this much without regulation.
+    coupling
+        Correlation of a regulator's mRNA with its activity, which is what targets
+        follow. *Defect: lost coupling* when below 1: mRNA is a poor proxy.
+    duplicates
+        How many of the regulators, the last ones, have the latent expression of the
+        first ones and targets of their own none. *Defect: confusable regulators*.
+    bystanders
+        How many genes lie outside the network: they follow no regulator. Without
+        them every gene matched as a decoy is a sibling of the targets.
     condition
         ``"balanced"``: every donor gives cells of both conditions. ``"aliased"``:
         whole batches are one condition (*defect: aliased contrast*: condition and
@@ -121,10 +133,9 @@ def simulate(
     pseudotime or protein. A donor's or batch's shift of a regulator does not reach
     its targets. Shares are those of a random effect: ``k`` levels show on average
     ``(k - 1) / k`` of it. Cell sizes are known to the simulation, whereas a method
-    estimates them from totals, in which a few abundant genes weigh most. Every gene
-    that is neither regulator nor constant is a target, so genes matched as decoys are
-    siblings of the targets. That a method finds this network says that it can,
-    not that it will in tissue.
+    estimates them from totals, in which a few abundant genes weigh most. Without
+    ``bystanders`` genes matched as decoys are siblings of the targets. That a method
+    finds this network says that it can, not that it will in tissue.
 
     Examples
     --------
@@ -136,7 +147,8 @@ def simulate(
     rng = np.random.default_rng(seed)
     genes = _gene_names(n_genes, n_regulators)
     obs, levels = _labels(rng, n_obs, donors, batches, cell_types, condition)
-    weights = _weights(rng, n_genes - n_regulators - constant_genes, n_regulators, parents)
+    targets = n_genes - n_regulators - bystanders - constant_genes
+    weights = _weights(rng, targets, n_regulators - duplicates, parents)
     shares = {
         "donor": donor_share,
         "batch": batch_share,
@@ -145,6 +157,8 @@ def simulate(
     model = _Model(
         weights=_standardised(weights),
         r2=r2,
+        coupling=coupling,
+        duplicates=duplicates,
         abundance=depth * _abundance(rng, n_genes, constant_genes),
         effects=[
             (
@@ -187,7 +201,8 @@ def demo() -> anndata.AnnData:
 class _Model:
     """What a block of cells is drawn from.
 
-    ``weights`` (regulators × targets) give sums of variance 1; ``effects`` are
+    ``weights`` (regulators × targets; no row for ``duplicates``) give sums of
+    variance 1; ``coupling`` is that of mRNA and activity; ``effects`` are
     pairs of level codes (cells) and shifts (levels × genes); ``own`` is the share
     of latent variance left to the cell-to-cell part; ``abundance`` (genes) the
     expected counts of a cell of size 1.
@@ -195,6 +210,8 @@ class _Model:
 
     weights: sparse.csr_array
     r2: float
+    coupling: float
+    duplicates: int
     abundance: np.ndarray
     effects: list[tuple[np.ndarray, np.ndarray]]
     hidden: np.ndarray
@@ -215,6 +232,9 @@ def _refuse(
     donor_share,
     batch_share,
     hidden_share,
+    coupling,
+    duplicates,
+    bystanders,
     condition,
     constant_genes,
     seed,
@@ -225,11 +245,17 @@ def _refuse(
     with_types = f" (cell types take {CELL_TYPE_SHARE})" if cell_types > 1 else ""
     rules = [
         (n_regulators >= 3, "n_regulators must be at least 3."),
-        (constant_genes >= 0, "constant_genes must not be negative."),
+        (min(constant_genes, bystanders) >= 0, "constant_genes and bystanders must be 0 or more."),
         (
-            n_genes > n_regulators + constant_genes,
-            "n_genes must exceed n_regulators + constant_genes, so that a target remains.",
+            n_genes > n_regulators + bystanders + constant_genes,
+            "n_genes must exceed n_regulators + bystanders + constant_genes, "
+            "so that a target remains.",
         ),
+        (
+            0 <= duplicates <= n_regulators / 2,
+            "duplicates must be at most half of n_regulators, and not negative.",
+        ),
+        (0 <= coupling <= 1, "coupling must lie between 0 and 1."),
         (min(donors, batches, cell_types) >= 1, "donors, batches, cell_types must be at least 1."),
         (batches <= donors, "batches must not exceed donors, since a donor lies in one batch."),
         (n_obs >= 2 * donors, "n_obs must be at least two cells for each donor."),
@@ -357,18 +383,30 @@ def _row_blocks(n_obs: int, n_genes: int) -> Iterator[slice]:
 
 def _latent(rng: np.random.Generator, model: _Model, rows: slice) -> np.ndarray:
     """Latent log expression, cells × genes, mean 0 and variance 1 for every gene."""
-    p, targets = model.weights.shape
+    parents, targets = model.weights.shape
+    p = parents + model.duplicates
     latent = _normal(rng, (rows.stop - rows.start, len(model.hidden)))
     regulators, of_targets = latent[:, :p], latent[:, p : p + targets]
     _correlate(rng, regulators)
+    regulators[:, parents:] = regulators[:, : model.duplicates]
+    activity = _activity(rng, regulators[:, :parents], model.coupling)
     of_targets *= math.sqrt(1 - model.r2)
-    of_targets += math.sqrt(model.r2) * (regulators @ model.weights)
+    of_targets += math.sqrt(model.r2) * (activity @ model.weights)
     latent *= math.sqrt(model.own)
     for codes, shifts in model.effects:
         latent += shifts[codes[rows]]
     if model.hidden.any():
         latent += _normal(rng, (len(latent), 1)) * model.hidden
     return latent
+
+
+def _activity(rng: np.random.Generator, mrna: np.ndarray, coupling: float) -> np.ndarray:
+    """What targets follow: as variable and as correlated as the mRNA, and coupled to it."""
+    if coupling == 1:
+        return mrna
+    other = _normal(rng, mrna.shape)
+    _correlate(rng, other)
+    return coupling * mrna + math.sqrt(1 - coupling**2) * other
 
 
 def _correlate(rng: np.random.Generator, regulators: np.ndarray) -> None:

@@ -22,10 +22,10 @@ GROUPS = (
     {"stats"},
     {
         "dataset",
+        "decoys",
         "engine",
         "errors",
         "independence",
-        "errors",
         "moments",
         "panel",
         "plotting",

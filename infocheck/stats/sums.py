@@ -82,6 +82,11 @@ class CrossSums:
             both(self.third, other.third),
         )
 
+    def take(self, targets: np.ndarray) -> CrossSums:
+        """The leading columns, followed by these columns and no others."""
+        columns = np.concatenate([np.arange(len(self.gram)), targets])
+        return CrossSums(self.n, self.total[columns], self.squares[columns], self.gram[:, columns])
+
     def mean(self) -> np.ndarray:
         """Column means (of the shifted values), shape (g,)."""
         return self.total / self.n
