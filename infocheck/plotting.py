@@ -233,6 +233,13 @@ def level(axes, y: float, label: str) -> None:
     axes.text(1.01, y, label, transform=place, **style)
 
 
+def diagonal(axes, low: float, high: float, label: str) -> None:
+    """The line of equal values, labelled at its upper end."""
+    axes.plot([low, high], [low, high], color=MUTED, linewidth=1.4, linestyle=(0, (5, 4)))
+    style = {"color": INK, "fontweight": "semibold", "va": "center", "ha": "left"}
+    axes.text(high + 0.02, high, label, **style)
+
+
 def across(axes, x: float, label: str, *, dashed: bool, side: str = "right") -> None:
     """A vertical threshold with its label on top, on the given side of the line."""
     style = (0, (5, 4)) if dashed else (0, (1, 2))

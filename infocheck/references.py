@@ -72,6 +72,35 @@ _ALL = (
         title="Probable inference, the law of succession, and statistical inference",
         venue="Journal of the American Statistical Association 22:209-212",
     ),
+    Reference(
+        key="hoerl1970",
+        authors="Hoerl, A. E. and Kennard, R. W.",
+        year=1970,
+        title="Ridge regression: biased estimation for nonorthogonal problems",
+        venue="Technometrics 12:55-67",
+    ),
+    Reference(
+        key="yang2010",
+        authors="Yang, J. and others",
+        year=2010,
+        title="Common SNPs explain a large proportion of the heritability for human height",
+        venue="Nature Genetics 42:565-569",
+    ),
+    Reference(
+        key="laird1978",
+        authors="Laird, N.",
+        year=1978,
+        title="Nonparametric maximum likelihood estimation of a mixing distribution",
+        venue="Journal of the American Statistical Association 73:805-811",
+    ),
+    Reference(
+        key="halko2011",
+        authors="Halko, N. and Martinsson, P. G. and Tropp, J. A.",
+        year=2011,
+        title="Finding structure with randomness: probabilistic algorithms for constructing "
+        "approximate matrix decompositions",
+        venue="SIAM Review 53:217-288",
+    ),
 )
 
 REFERENCES = {reference.key: reference for reference in _ALL}

@@ -17,6 +17,14 @@ READABLE_SHARE_FLOOR = 0.20
 STABILITY_NEED = 0.20
 STABILITY_FLOOR = 0.10
 
+# Predictability: mean out-of-sample R² of targets on all regulators (measured in the
+# preliminary study); the floor is the 95th percentile of the permuted null.
+PREDICTABILITY_NEED = 0.05
+
+# Specificity: z of the gain in R² over matched decoys (measured in the preliminary study).
+# There is no floor: decoys may be siblings of the targets.
+SPECIFICITY_NEED = 2.0
+
 # Modules: agreement of plain correlations between halves (conventions, not validated).
 MODULES_NEED = 0.40
 MODULES_FLOOR = 0.20

@@ -304,7 +304,11 @@ def test_balanced_condition_is_crossed(label):
         ({"n_regulators": 2}, "n_regulators must be at least 3"),
         ({"n_genes": 40}, "n_genes must exceed"),
         ({"constant_genes": 360}, "n_genes must exceed"),
+        ({"bystanders": 360}, "n_genes must exceed"),
         ({"constant_genes": -1}, "constant_genes"),
+        ({"bystanders": -1}, "bystanders"),
+        ({"duplicates": 21}, "duplicates"),
+        ({"coupling": 1.1}, "coupling"),
         ({"donors": 0}, "at least 1"),
         ({"donors": 3}, "batches must not exceed donors"),
         ({"n_obs": 10}, "two cells for each donor"),
@@ -331,3 +335,40 @@ def test_arguments_out_of_range_are_refused_in_one_sentence(arguments, said):
 @pytest.mark.parametrize("r2", [0, 1])
 def test_the_ends_of_r2_are_allowed(r2):
     assert np.isfinite(simulate(50, 20, 4, r2=r2).X.data).all()
+
+
+# ------------------------------------------------- regulators that are not what they seem
+
+
+def test_targets_follow_activity_and_not_its_mrna():
+    """With coupling c the R² that mRNA can have falls to c² of what it was."""
+    explained = {}
+    for coupling in (1.0, 0.5):
+        adata = simulate(
+            3000, 120, 10, depth=DEEP, r2=0.8, coupling=coupling, seed=4, **PLAIN, condition=None
+        )
+        values = logged(adata)
+        z, y = values[:, :10], values[:, 10:]
+        fitted = z @ np.linalg.lstsq(z, y, rcond=None)[0]
+        explained[coupling] = (fitted.var(axis=0) / y.var(axis=0)).mean()
+    assert explained[0.5] / explained[1.0] == pytest.approx(0.25, abs=0.03)
+
+
+def test_duplicates_are_the_same_regulator_measured_twice():
+    adata = simulate(2000, 100, 12, depth=DEEP, duplicates=2, seed=5, **PLAIN, condition=None)
+    r = correlation(logged(adata)[:, :12])
+    assert r[0, 10] > 0.97
+    assert r[1, 11] > 0.97
+    assert r[2, 10] < 0.6
+    assert not set(adata.uns["network"]["source"]) & {"TF011", "TF012"}
+
+
+def test_bystanders_follow_no_regulator():
+    adata = simulate(3000, 150, 10, depth=DEEP, r2=0.8, bystanders=60, seed=6, **PLAIN)
+    values = logged(adata)
+    z, y = values[:, :10], values[:, 10:]
+    fitted = z @ np.linalg.lstsq(z, y, rcond=None)[0]
+    r2 = fitted.var(axis=0) / y.var(axis=0)
+    assert r2[:80].min() > 0.6
+    assert r2[80:].max() < 0.1
+    assert set(adata.uns["network"]["target"]) <= set(adata.var_names[10:90])
