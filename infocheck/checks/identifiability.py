@@ -153,7 +153,7 @@ class Identifiability(Check):
             # Nothing is needed, so nothing is enough; impossible numbers are still refused.
             need=np.inf,
             floor=None,
-            unit=self.unit,
+            unit=f"{self.unit} at an assumed R² of {row['assumed_r2']:g}",
             possible=(0.0, 1.0),
             reason=f"{{estimate:.0%}} ({{low:.0%}}–{{high:.0%}}) of {row['regulators']:.0f} "
             "regulators can be told from every other one, if a regulator explains "

@@ -12,9 +12,12 @@ from scipy.stats import norm
 
 from infocheck.stats.resampling import LEVEL, jackknife_error
 
-# Eigenvalues below this share of the largest count as zero: sums of many rows leave
-# rounding of about 1e-13, and a real direction this small could not be used.
-ZERO = 1e-10
+# Rounding of an eigenvalue, in units of the largest and for one regulator.
+ROUNDING = 10 * np.finfo(float).eps
+# Squared part of a regulator in a linear dependence below which it is rounding.
+MEMBER = 1e-8
+# Smallest eigenvalue of a few regulators that are not linearly dependent.
+DEPENDENT = 1e-10
 # Above this a correlation is that of a copy, whose Fisher z is infinite.
 COPY = 1 - 1e-9
 
@@ -29,6 +32,11 @@ class Spectrum:
         Ascending, shape (p,).
     vectors
         In columns, shape (p, p).
+
+    Notes
+    -----
+    These are squares of the singular values of the standardised rows: singular values
+    below about 1e-6 of the largest are lost in rounding and count as zero.
     """
 
     values: np.ndarray
@@ -42,7 +50,7 @@ class Spectrum:
     @property
     def kept(self) -> np.ndarray:
         """Which eigenvalues are not zero, shape (p,)."""
-        return self.values > ZERO * self.values[-1]
+        return self.values > len(self.values) * ROUNDING * self.values[-1]
 
     @property
     def rank(self) -> int:
@@ -71,7 +79,7 @@ class Spectrum:
         """
         kept, squared = self.kept, self.vectors**2
         inflation = squared[:, kept] @ (1 / self.values[kept])
-        dependent = squared[:, ~kept].sum(axis=1) > ZERO
+        dependent = squared[:, ~kept].sum(axis=1) > MEMBER
         return np.where(dependent, np.inf, np.maximum(inflation, 1.0))
 
 
@@ -115,7 +123,7 @@ def irrepresentable(
     """
     draws = len(supports)
     inside = r[supports[:, :, None], supports[:, None, :]]
-    dependent = np.linalg.eigvalsh(inside)[:, 0] <= ZERO
+    dependent = np.linalg.eigvalsh(inside)[:, 0] <= DEPENDENT
     inside[dependent] = np.eye(supports.shape[1])
     weights = np.linalg.solve(inside, r[supports])  # (draws, size, p)
     outside = np.ones((draws, len(r)), dtype=bool)
