@@ -64,8 +64,9 @@ class Information(Check):
         "not ranking better than chance. A ratio above 1 excludes nothing and promises nothing: "
         "where the ratio was 1 the best decoder named the right regulator in 44% of simulated "
         "targets, and 90% took 2.9 times the observations. In a preliminary study real data sets "
-        "nearly all passed such a bound, and most of them gave a poor network. It is about one target at a time, with linear effects, "
-        "regulators that are all measured and nothing that confounds."
+        "nearly all passed such a bound, and most of them gave a poor network. It is about one "
+        "target at a time, with linear effects, regulators that are all measured and nothing that "
+        "confounds."
     )
 
     regulators_per_target: int = 3
