@@ -187,15 +187,19 @@ def dots(axes, x, y, colour: str = "c1") -> None:
     """Points; one vector path up to 2,000 of them, else an image."""
     import numpy as np
 
-    # Strokes of no length with round ends: one element, where markers would be one each.
+    # Very short strokes with round ends: one element, where markers would be one each. Of
+    # no length at all, a PNG would not show them.
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     gap = np.full(len(x), np.nan)
-    across, up = (np.column_stack([v, v, gap]).ravel() for v in (x, y))
+    beside = x + 1e-6 * np.where(x == 0, np.ptp(x) if len(x) else 0.0, np.abs(x))
+    across, up = np.column_stack([x, beside, gap]).ravel(), np.column_stack([y, y, gap]).ravel()
     axes.plot(
         across,
         up,
         linewidth=4,
         solid_capstyle="round",
         alpha=0.6,
+        snap=False,  # to whole pixels a short stroke would be of no length
         color=PALETTE[colour][0],
         rasterized=len(x) > MAX_VECTOR_POINTS,
     )

@@ -101,6 +101,49 @@ _ALL = (
         "approximate matrix decompositions",
         venue="SIAM Review 53:217-288",
     ),
+    Reference(
+        key="fisher1921",
+        authors="Fisher, R. A.",
+        year=1921,
+        title="On the 'probable error' of a coefficient of correlation deduced from a small sample",
+        venue="Metron 1:3-32",
+    ),
+    Reference(
+        key="marchenko1967",
+        authors="Marchenko, V. A. and Pastur, L. A.",
+        year=1967,
+        title="Distribution of eigenvalues for some sets of random matrices",
+        venue="Mathematics of the USSR-Sbornik 1:457-483",
+    ),
+    Reference(
+        key="marquardt1970",
+        authors="Marquardt, D. W.",
+        year=1970,
+        title="Generalized inverses, ridge regression, biased linear estimation, and nonlinear "
+        "estimation",
+        venue="Technometrics 12:591-612",
+    ),
+    Reference(
+        key="zhao2006",
+        authors="Zhao, P. and Yu, B.",
+        year=2006,
+        title="On model selection consistency of Lasso",
+        venue="Journal of Machine Learning Research 7:2541-2563",
+    ),
+    Reference(
+        key="shannon1948",
+        authors="Shannon, C. E.",
+        year=1948,
+        title="A mathematical theory of communication",
+        venue="Bell System Technical Journal 27:379-423, 623-656",
+    ),
+    Reference(
+        key="fano1961",
+        authors="Fano, R. M.",
+        year=1961,
+        title="Transmission of information: a statistical theory of communications",
+        venue="MIT Press",
+    ),
 )
 
 REFERENCES = {reference.key: reference for reference in _ALL}

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from infocheck.check import Check
 
 
+# An infinite number in a table: JSON has none, and null would read as unknown. Python,
+# pandas and R turn this word into a number.
+INFINITY = "infinity"
+
+
 class Status(StrEnum):
     """State of a check or a stage."""
 

@@ -32,6 +32,14 @@ MODULES_FLOOR = 0.20
 # Confounding: median share of a gene's variance owned by batch and donor, at most (convention).
 CONFOUNDED_NEED = 0.15
 
+# Explanation only: a regulator counts as told from a rival that it beats this often (convention).
+TOLD_APART = 0.90
+
+# Explanation only: bits that the data hold over bits that a choice of regulators takes.
+# Below 1 Fano's inequality rules exact recovery out; a definition, not a convention.
+BITS_NEED = 1.0
+BITS_FLOOR = 1.0
+
 # Fewer observations than this cannot be split into halves or folds.
 MIN_OBSERVATIONS_SAMPLING = 10
 # Fewer than this are refused.

@@ -62,7 +62,7 @@ if (table) {
   const words = x => x === null || x === undefined ? '–' : typeof x === 'boolean' ? (x ? 'yes' : 'no') : Array.isArray(x) ? x.join(', ') : String(x);
   const cell = (r, c) => {
     const x = r && r[c.key];
-    if (!c.numeric) return words(x);
+    if (!c.numeric || typeof x === 'string') return words(x);
     const text = number(x, c), low = r && c.low && r[c.low], high = r && c.high && r[c.high];
     return text === '–' || !finite(low) || !finite(high) ? text
       : text + ' (' + number(low, c, false) + (low < 0 ? ' to ' : '–') + number(high, c) + ')';

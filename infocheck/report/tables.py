@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from infocheck.report import digits
 from infocheck.report.document import plain
+from infocheck.result import INFINITY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ FEWEST_ROWS = 20
 # All folded tables together, so that the page stays light.
 MOST_CELLS = 3000
 
-_WORDS = {"r2": "R²", "mrna": "mRNA", "fdr": "FDR", "id": "ID", "sd": "SD", "n": "n"}
+_WORDS = {"r2": "R²", "mrna": "mRNA", "fdr": "FDR", "id": "ID", "sd": "SD", "vif": "VIF", "n": "n"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class Column:
     def text(self, row: Mapping[str, object]) -> str:
         """The cell of one row."""
         value = row.get(self.key)
-        if not self.numeric:
+        if not self.numeric or value == INFINITY:
             return _words(value)
         shown = digits.number(_finite(value), self.places, share=self.share)
         if self.low is None or shown == digits.MISSING:
@@ -124,7 +125,7 @@ def _bounds(key: str, keys: Sequence[str]) -> tuple[str, str] | None:
 
 def _column(table: pd.DataFrame, key: str, bounds: tuple[str, str] | None, unit: str) -> Column:
     values = [plain(value) for value in table[key].tolist()]
-    known = [value for value in values if value is not None]
+    known = [value for value in values if value is not None and value != INFINITY]
     numeric = bool(known) and all(_is_number(value) for value in known)
     share = numeric and (digits.is_share(key.replace("_", " ")) or _headline(key, unit))
     low, high = bounds if numeric and bounds else (None, None)
@@ -142,7 +143,10 @@ def _column(table: pd.DataFrame, key: str, bounds: tuple[str, str] | None, unit:
 
 
 def _widths(table: pd.DataFrame, low: str | None, high: str | None) -> list[float]:
-    return [] if low is None else (table[high] - table[low]).astype(float).tolist()
+    if low is None:
+        return []
+    bounds = [[_finite(plain(v)) for v in table[key].tolist()] for key in (low, high)]
+    return [b - a for a, b in zip(*bounds, strict=True) if a is not None and b is not None]
 
 
 def _headline(key: str, unit: str) -> bool:

@@ -38,6 +38,7 @@ _MOST_LIMITING_FIRST = (
     Status.ERROR,
     Status.NOT_ASSESSED,
 )
+_EXPLAINS = "explains, does not decide"
 _ASSESSED = (Status.ENOUGH, Status.BORDERLINE, Status.LIMITING)
 
 
@@ -159,12 +160,14 @@ def _missing(goal: GoalVerdict) -> str:
 
 
 def also_limiting(report: Report) -> list[dict]:
-    """Checks that are limiting but are not the weakest link of the report's goal."""
+    """Deciding checks that are limiting but are not the weakest link of the report's goal."""
     named = report.goals[report.goal].limiting_stage
     return [
         {"name": result.name, "title": result.check.title, "reason": result.verdict.reason}
         for result in report.results.values()
-        if result.verdict.status is Status.LIMITING and result.stage is not named
+        if result.verdict.status is Status.LIMITING
+        and result.check.gate
+        and result.stage is not named
     ]
 
 
@@ -334,14 +337,14 @@ class Score:
 
 
 def scorecard(report: Report) -> list[Score]:
-    """All checks, most limiting first."""
+    """All checks, most limiting first; those that only explain come last."""
     return [_score(result) for result in sorted(report.results.values(), key=_limiting_first)]
 
 
 def _limiting_first(result: Result) -> tuple:
     multiple = result.multiple_of_need
     order = _MOST_LIMITING_FIRST.index(result.verdict.status)
-    return order, multiple is None, multiple or 0.0
+    return not result.check.gate, order, multiple is None, multiple or 0.0
 
 
 def _score(result: Result) -> Score:
@@ -358,8 +361,10 @@ def _score(result: Result) -> Score:
         return Score(**shared, reason=sentences(verdict.reason)[0])
     number, interval = digits.estimate(verdict)
     shared |= {"number": number, "interval": interval}
-    if not verdict.need:
-        return Score(**shared, reason="No threshold: it explains the stage")
+    # Beside a scale of needs, what only explains would read as a pass or a failure.
+    if not check.gate or not verdict.need:
+        what = " the stage" if result.stage else ""
+        return Score(**shared, reason=f"It explains{what} and decides nothing")
     dot, low, high, floor = (
         multiple_of_need(value, verdict.need, at_most=check.at_most)
         for value in (verdict.estimate, verdict.low, verdict.high, verdict.floor)
@@ -384,7 +389,7 @@ def _score_note(result: Result) -> str:
     position = f"stage {list(Stage).index(result.stage) + 1}, " if result.stage else ""
     note = position + result.check.unit
     if not result.check.gate:
-        return f"{note}; explains, does not decide"
+        return f"{note}; {_EXPLAINS}"
     if result.verdict.floor is None and result.verdict.need is not None:
         return f"{note}; never excludes"
     return note
@@ -442,6 +447,7 @@ def sections(report: Report) -> list[dict]:
             {
                 "name": result.name,
                 "title": result.check.title,
+                "role": "" if result.check.gate else _EXPLAINS,
                 "question": result.check.question,
                 "mark": words.STATUS[result.verdict.status],
                 "answer": answer,

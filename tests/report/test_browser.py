@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import fakes
 import pytest
+
+from infocheck.result import INFINITY
 
 pytestmark = pytest.mark.browser
 
@@ -135,3 +138,17 @@ def test_a_link_into_a_folded_part_opens_it(open_page, html):
     page = open_page(html)
     page.evaluate("location.hash = '#how-often'")
     page.wait_for_function("document.querySelector('#how-often').open")
+
+
+def test_an_infinite_number_is_a_word_and_sorts_above_all_numbers(open_page, make):
+    report = make()
+    table = report["reliability"].tables["regulators"]
+    vif = [INFINITY if i == 5 else float(i % 40 + 1) for i in range(len(table))]
+    changed = {"regulators": table.assign(vif=vif)}
+    result = replace(report["reliability"], tables=changed)
+    page = open_page(make(results={**report.results, "reliability": result}).to_html())
+    button = page.locator("#gt thead button", has_text="VIF")
+    button.click()
+    cells = page.locator("#gt tbody tr:first-child").inner_text()
+    assert INFINITY in cells
+    assert page.problems == []

@@ -90,3 +90,15 @@ def test_powers_of_ten_are_set_and_dollars_in_names_are_not():
     assert "mathdefault" not in svg
     assert ">$\\frac{1}$<" in svg
     assert ">$a$<" in svg
+
+
+@pytest.mark.parametrize("count", [1, 40, 600, 3000])
+def test_points_are_seen_in_a_picture_too(count, tmp_path):
+    """Strokes of no length would be left out where pixels are drawn."""
+    from PIL import Image
+
+    x = np.linspace(0, 5, count)
+    chart = Chart(title="t", caption="c", draw=lambda axes, _: plotting.dots(axes, x, x))
+    chart.figure().savefig(tmp_path / "dots.png")
+    pixels = np.asarray(Image.open(tmp_path / "dots.png").convert("RGB")).astype(int)
+    assert (pixels[..., 2] - pixels[..., 0] > 40).sum() >= 8

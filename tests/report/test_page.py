@@ -14,8 +14,8 @@ import fakes
 import pytest
 
 from infocheck import goals
-from infocheck.report import digits, document, tables
-from infocheck.result import Status, Verdict
+from infocheck.report import digits, document, tables, views
+from infocheck.result import INFINITY, Status, Verdict
 
 
 class Outline(HTMLParser):
@@ -263,3 +263,29 @@ def test_a_crash_is_a_missing_link_and_not_a_weak_one(make, report):
     assert "not assessed, because one link is not" in html
     proposals = re.search(r'<section id="next">.*?</section>', html, flags=re.S)[0]
     assert "Evidence other than co-expression" not in proposals
+
+
+def test_what_only_explains_is_never_shown_as_limiting_a_goal(report):
+    """Nor on the scale of needs, whatever its numbers, and below all checks that decide."""
+    explained = report["sample_size"]
+    short = replace(explained.verdict, status=Status.LIMITING, need=2000.0, floor=2000.0)
+    changed = {**report.results, "sample_size": replace(explained, verdict=short)}
+    report = replace(report, results=changed)
+    assert "sample_size" not in {row["name"] for row in views.also_limiting(report)}
+    last = views.scorecard(report)[-1]
+    assert last.name == "sample_size"
+    assert last.dot is None
+    assert last.need == ""
+    assert "decides nothing" in last.reason
+    section = next(s for s in views.sections(report) if s["name"] == "sample_size")
+    assert section["role"] == "explains, does not decide"
+
+
+def test_an_infinite_number_is_a_word_in_a_column_of_numbers():
+    import pandas as pd
+
+    saved = document.records(pd.DataFrame({"gene": ["A", "B", "C"], "vif": [1.5, INFINITY, None]}))
+    shown = tables.show("regulators", pd.DataFrame.from_records(saved), 10)
+    assert shown.columns[1].numeric
+    assert shown.columns[1].label == "VIF"
+    assert [cells[1] for cells in shown.rows] == ["1.50", "infinity", "–"]
