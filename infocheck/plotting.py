@@ -191,7 +191,7 @@ def dots(axes, x, y, colour: str = "c1") -> None:
     # no length at all, a PNG would not show them.
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     gap = np.full(len(x), np.nan)
-    beside = x + 1e-6 * np.where(x == 0, np.ptp(x) if len(x) else 0.0, np.abs(x))
+    beside = x + 1e-6 * np.where(x == 0, (np.ptp(x) if len(x) else 0.0) or 1.0, np.abs(x))
     across, up = np.column_stack([x, beside, gap]).ravel(), np.column_stack([y, y, gap]).ravel()
     axes.plot(
         across,

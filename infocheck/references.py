@@ -45,6 +45,13 @@ _ALL = (
         venue="Statistical Applications in Genetics and Molecular Biology 4:32",
     ),
     Reference(
+        key="spearman1910",
+        authors="Spearman, C.",
+        year=1910,
+        title="Correlation calculated from faulty data",
+        venue="British Journal of Psychology 3:271-295",
+    ),
+    Reference(
         key="zhang2020",
         authors="Zhang, M. J. and Ntranos, V. and Tse, D.",
         year=2020,

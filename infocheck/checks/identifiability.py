@@ -16,6 +16,7 @@ from infocheck.independence import effective_size
 from infocheck.plotting import Chart
 from infocheck.result import INFINITY, Status, Verdict
 from infocheck.stats import identifiability as stats
+from infocheck.stats.reliability import thinned
 from infocheck.stats.resampling import share_interval
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ DRAWS = 200
 # Names in one cell of a table; the full number stands beside them.
 NAMED_RIVALS = 5
 NAMED_MEMBERS = 20
+# Below this a correction for noise would be mostly noise itself.
+LEAST_RELIABILITY = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +47,18 @@ class Identifiability(Check):
     stage = None
     gate = False
     unit = "share of regulators"
-    references = ("marquardt1970", "marchenko1967", "zhao2006", "fisher1921", "wilson1927")
+    references = (
+        "marquardt1970",
+        "marchenko1967",
+        "zhao2006",
+        "fisher1921",
+        "wilson1927",
+        "spearman1910",
+    )
     computed = (
         "For every pair of regulators: the probability that the true parent of a target "
-        "correlates with it more than the other one does, from their correlation, the effective "
+        "correlates with it more than the other one does, from their correlation (as it would be "
+        "without counting noise, known from counts dealt to two halves), the effective "
         "number of observations and an assumed R². A regulator is told apart when it beats every "
         f"other one with a probability of {thresholds.TOLD_APART:g} or more (a convention); groups "
         "join those that cannot be. The interval moves all correlations to either end of a 95% "
@@ -62,9 +73,11 @@ class Identifiability(Check):
     )
     misleads = (
         "It explains, and never predicts or decides: in a preliminary study VIF and the "
-        "irrepresentable share were associated with success in the wrong direction. Correlations "
-        "are taken as observed and measurement noise is not corrected for, so badly measured "
-        "regulators look easier to tell apart than they are. Groups are chains: their ends may be "
+        "irrepresentable share were associated with success in the wrong direction. Counting "
+        "noise is corrected for in the chance to tell two regulators apart, down to a reliability "
+        f"of {LEAST_RELIABILITY:g}; in values that are no counts it is unknown, and badly measured "
+        "regulators look easier to tell apart than they are. VIF takes correlations as observed. "
+        "Groups are chains: their ends may be "
         "told apart. With few observations noise alone makes VIF large and the irrepresentable "
         "condition fail. That two regulators can be told apart does not say that either regulates."
     )
@@ -89,17 +102,21 @@ class Identifiability(Check):
             )
         r, names = r[np.ix_(varies, varies)], data.names(varies)
         n = effective_size(data)
-        rival, size = stats.nearest(r)
+        pair = _reliability(data, varies, rng)
+        exact = stats.as_if_exact(r, pair)
+        rival, size = stats.nearest(exact)
         left_out = np.stack([_pairs(sums - fold, varies, rival) for fold in data.moments.folds])
         limit = stats.largest_told_apart(n, self.assumed_r2, self.told_apart)
-        confusable = np.abs(r) > limit
+        confusable = exact > limit
         np.fill_diagonal(confusable, val=False)
         label = stats.groups(confusable)
         spectrum = stats.Spectrum.of(r)
         vif = spectrum.variance_inflation()
 
         error = stats.z_error(n, left_out)
-        share, low, high = stats.share_told_apart(size, limit, error)
+        own = np.arange(len(r))
+        seen = np.abs(r[own, rival])
+        share, low, high = stats.share_told_apart(seen, limit, error, pair[own, rival])
         edge = stats.noise_edge(len(r), n)
         summary = {
             "statistic": "told_apart",
@@ -120,13 +137,14 @@ class Identifiability(Check):
         chance = stats.chance_told_apart(size, n, self.assumed_r2)
         return {
             "summary": pd.DataFrame([summary]),
-            "groups": _group_table(label, r, names, n, self.assumed_r2),
+            "groups": _group_table(label, exact, names, n, self.assumed_r2),
             "irrepresentable": _irrepresentable_table(r, rng),
             "nearest": pd.DataFrame(
                 {
                     "regulator": names,
                     "rival": names[rival],
-                    "correlation": r[np.arange(len(r)), rival],
+                    "correlation": r[own, rival],
+                    "without_noise": np.minimum(seen / pair[own, rival], 1.0),
                     "chance_told_apart": chance,
                 }
             ).sort_values("chance_told_apart", kind="stable", ignore_index=True),
@@ -134,7 +152,7 @@ class Identifiability(Check):
                 {
                     "regulator": names,
                     "vif": _written(vif),
-                    "confusable_with": _rivals(confusable, r, names),
+                    "confusable_with": _rivals(confusable, exact, names),
                     "confusable": confusable.sum(axis=1),
                 }
             ),
@@ -164,32 +182,39 @@ class Identifiability(Check):
 
     def plot(self, tables: Tables) -> Mapping[str, Chart]:
         row = tables["summary"].iloc[0]
-        size = np.sort(tables["nearest"]["correlation"].abs().to_numpy(float))
-        limit = row["largest_correlation_told_apart"]
+        chance = np.sort(tables["nearest"]["chance_told_apart"].to_numpy(float))
+        size = tables["nearest"]["without_noise"].to_numpy(float)
 
         def draw(axes, width: float) -> None:
-            plotting.dots(axes, size, np.arange(1, len(size) + 1) / len(size))
-            if not pd.isna(limit):
-                side = "right" if limit < 0.5 else "left"
-                label = f" Told apart up to {limit:.2f} "
-                plotting.across(axes, limit, label, dashed=True, side=side)
-            axes.set(xlim=(-0.02, 1.02), ylim=(-0.03, 1.03))
-            axes.set_xlabel("Largest |correlation| with another regulator")
-            axes.set_ylabel("Share of regulators")
-            axes.yaxis.set_major_formatter(plotting.percent())
+            plotting.dots(axes, np.arange(1, len(chance) + 1), chance)
+            plotting.level(axes, self.told_apart, f"{self.told_apart:g}")
+            axes.set_ylim(0.47, 1.03)
+            axes.set_xlabel("Regulators, the hardest to tell apart first")
+            axes.set_ylabel("Chance to beat the nearest rival")
 
         return {
             "identifiability": Chart(
                 title=f"{row['estimate']:.0%} of {row['regulators']:.0f} regulators can be told "
                 "from every other one; the nearest rival of the median regulator correlates at "
                 f"{np.median(size):.2f}.",
-                caption="One dot per regulator, in the order of its largest correlation with "
-                "another one. Right of the broken line the data cannot say which of the two a "
-                f"target follows, if a regulator explains {row['assumed_r2']:.0%} of its target. "
-                "It explains, and decides nothing.",
+                caption="One dot per regulator: the probability that a target which follows it "
+                "correlates with it more than with the rival that is nearest. At 0.5 the data "
+                "cannot say which of the two it follows, if a regulator explains "
+                f"{row['assumed_r2']:.0%} of its target. It explains, and decides nothing.",
                 draw=draw,
             )
         }
+
+
+def _reliability(data: Dataset, regulators: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Geometric mean of the reliabilities of every pair; 1 where there are no counts."""
+    if not data.is_counts or data.size_factors is None:
+        return np.ones((len(regulators), len(regulators)))
+    sample = data.moments.sample
+    size = data.size_factors[sample.rows]
+    counts = np.rint(np.expm1(sample.values[:, regulators]) * size[:, None]).astype(np.int64)
+    known = np.clip(thinned(counts, size, rng), LEAST_RELIABILITY, 1.0)
+    return np.sqrt(np.outer(known, known))
 
 
 def _pairs(sums: CrossSums, regulators: np.ndarray, rival: np.ndarray) -> np.ndarray:

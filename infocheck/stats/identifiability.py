@@ -164,12 +164,33 @@ def chance_told_apart(r: np.ndarray | float, n: float, r2: float) -> np.ndarray:
 
     Notes
     -----
-    Misleads: counting noise lowers r, so regulators that are badly measured look
-    easier to tell apart than they are.
+    Misleads: noise of measurement lowers r, so regulators that are badly measured look
+    easier to tell apart than they are; see :func:`as_if_exact`.
     """
     size, effect = np.minimum(np.abs(r), 1.0), r2 * n / 2
     a, b = norm.cdf(np.sqrt(effect * (1 - size))), norm.cdf(np.sqrt(effect * (1 + size)))
     return a * b + (1 - a) * (1 - b)
+
+
+def as_if_exact(r: np.ndarray, reliability: np.ndarray) -> np.ndarray:
+    """Correlation of two exact readings that are as hard to tell apart as these noisy ones.
+
+    Without noise two regulators correlate at ``ρ = |r| / sqrt(rel_j rel_k)``. The
+    rival's score falls behind by the share 1 - ρ, while the error of the difference
+    follows the observed r, so the pair is as exact ones with ``1 - (1-ρ)² / (1-|r|)``.
+    Two readings of one regulator give 1, however noisy they are. Derived for this
+    project, for two regulators that are measured about equally well.
+
+    Parameters
+    ----------
+    r
+        Observed correlations, any shape.
+    reliability
+        Geometric mean of both reliabilities, in (0, 1], same shape.
+    """
+    size = np.minimum(np.abs(r), 1.0)
+    gap = 1 - np.minimum(size / reliability, 1.0)
+    return 1 - np.divide(gap**2, 1 - size, out=np.zeros_like(gap), where=gap > 0)
 
 
 def largest_told_apart(n: float, r2: float, chance: float) -> float:
@@ -209,7 +230,9 @@ def z_error(n: float, left_out: np.ndarray) -> float:
     return float(max(theory, np.sqrt(np.mean(folds**2))))
 
 
-def share_told_apart(nearest: np.ndarray, limit: float, error: float) -> tuple[float, float, float]:
+def share_told_apart(
+    nearest: np.ndarray, limit: float, error: float, reliability: np.ndarray | float = 1.0
+) -> tuple[float, float, float]:
     """Share of regulators whose every rival lies within a limit, with its 95 % interval.
 
     Parameters
@@ -217,9 +240,11 @@ def share_told_apart(nearest: np.ndarray, limit: float, error: float) -> tuple[f
     nearest
         |r| of each regulator with its nearest rival, shape (p,).
     limit
-        The largest |r| that can be told apart.
+        The largest |r| of exact readings that can be told apart.
     error
         Standard error of the Fisher z of a correlation.
+    reliability
+        Geometric mean of the reliabilities of each pair, taken as given.
 
     Returns
     -------
@@ -236,8 +261,11 @@ def share_told_apart(nearest: np.ndarray, limit: float, error: float) -> tuple[f
     z = np.arctanh(np.minimum(nearest, COPY))
     # No error lifts a copy's correlation below that of a copy.
     ends = np.where(nearest >= COPY, 1.0, np.tanh(np.maximum(z - half, 0))), np.tanh(z + half)
-    high, low = (float((end <= limit).mean()) for end in ends)
-    return float((nearest <= limit).mean()), low, high
+    share, high, low = (
+        float((as_if_exact(size, np.broadcast_to(reliability, (p,))) <= limit).mean())
+        for size in (nearest, *ends)
+    )
+    return share, low, high
 
 
 def groups(confusable: np.ndarray) -> np.ndarray:

@@ -63,9 +63,7 @@ def cell(row: pd.Series) -> str:
 
 def page(checks: pd.DataFrame, sets: pd.DataFrame, failed: list[str]) -> str:
     names = [check.name for check in all_checks()]
-    wide = checks.assign(text=checks.apply(cell, axis=1)).pivot(
-        index="data", columns="check", values="text"
-    )
+    text = checks.assign(text=checks.apply(cell, axis=1)).set_index(["data", "check"])["text"]
     legend = ", ".join(
         f"{STATUS[s].glyph} {STATUS[s].word.lower()}" for s in STATUS if s != "error"
     )
@@ -73,15 +71,16 @@ def page(checks: pd.DataFrame, sets: pd.DataFrame, failed: list[str]) -> str:
     lines = [
         "# All checks over all data sets",
         "",
-        "`python reports/signal/shared.py --data FOLDER`, no other option: roles are guessed as in "
-        f"`infocheck report FILE`. Each cell is the status ({legend}) and the estimate in the unit of "
-        "the check; intervals stand in `shared.csv`. *At best* is the upper bound in normalised AUPR.",
+        "`python reports/signal/shared.py --data FOLDER`, no other option: roles are guessed, as "
+        f"in `infocheck report FILE`. Each cell is the status ({legend}) and the estimate in the "
+        "unit of the check; intervals stand in `shared.csv`. *At best* is the upper bound in "
+        "normalised AUPR.",
         "",
         "| " + " | ".join(head) + " |",
         "|" + "---|" * len(head),
     ]
     for row in sets.itertuples():
-        own = [wide.loc[row.data].get(name) or "" for name in names]
+        own = [text.get((row.data, name), "") for name in names]
         bound = "" if pd.isna(row.at_best) else f"{row.at_best:.2f}"
         parts = [row.data, f"{row.rows:,}", row.regulators, *own, row.edges, row.limiting, bound]
         lines.append("| " + " | ".join(map(str, parts)) + " |")
@@ -97,10 +96,11 @@ def series(sets: pd.DataFrame) -> list[str]:
     lines = [
         "## One network, more samples",
         "",
-        "Agreement of plain correlations (`stab_c`) rises with the number of samples. That of partial "
-        "correlations (`stab_pc`) can fall: its shrinkage falls with n, so more of the weak and noisy "
-        "edges take part in the ranking, and all edges are ranked. Hence learning curves and the "
-        "forecast of more data use `stab_c`, and `stab_pc` is held against its need only.",
+        "Agreement of plain correlations (`stab_c`) rises with the number of samples. That of "
+        "partial correlations (`stab_pc`) can fall: its shrinkage falls with n, so more of the "
+        "weak and noisy edges take part in the ranking, and all edges are ranked. Hence learning "
+        "curves and the forecast of more data use `stab_c`, and `stab_pc` is held against its "
+        "need only.",
         "",
         "| data | rows | stab_c | stab_pc |",
         "|---|---|---|---|",

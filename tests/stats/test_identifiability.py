@@ -10,6 +10,7 @@ from statsmodels.stats.outliers_influence import variance_inflation_factor
 
 from infocheck.stats.identifiability import (
     Spectrum,
+    as_if_exact,
     chance_told_apart,
     draw_supports,
     groups,
@@ -225,3 +226,33 @@ def test_interval_of_the_share_covers_the_truth(n, rhos):
         _, low, high = share_told_apart(size, limit, 1 / np.sqrt(n - 3))
         covered += low <= truth <= high
     assert covered >= 190
+
+
+def test_noisy_readings_are_as_hard_to_tell_apart_as_their_exact_equivalents():
+    """By simulation (seed 3): two regulators read with noise, the target follows one."""
+    rng = np.random.default_rng(3)
+    n, r2, rho, reliability, draws = 200, 0.1, 0.8, 0.5, 4000
+    a = rng.normal(size=(draws, n))
+    b = rho * a + np.sqrt(1 - rho**2) * rng.normal(size=(draws, n))
+    noise = np.sqrt(1 / reliability - 1)
+    x, other = a + noise * rng.normal(size=a.shape), b + noise * rng.normal(size=a.shape)
+    # R² of the observed reading is r2, as the assumption has it.
+    slope = np.sqrt(r2 / reliability)
+    y = slope * a + np.sqrt(1 - slope**2) * rng.normal(size=a.shape)
+
+    def size(u):
+        u = u - u.mean(axis=1, keepdims=True)
+        v = y - y.mean(axis=1, keepdims=True)
+        return np.abs((u * v).sum(axis=1) / np.sqrt((u**2).sum(axis=1) * (v**2).sum(axis=1)))
+
+    won = (size(x) > size(other)).mean()
+    equivalent = as_if_exact(np.array(rho * reliability), np.array(reliability))
+    assert chance_told_apart(equivalent, n, r2) == pytest.approx(won, abs=0.02)
+    # Without the correction the pair would look far easier.
+    assert chance_told_apart(rho * reliability, n, r2) > won + 0.1
+
+
+def test_exact_readings_need_no_correction_and_two_of_one_regulator_are_copies():
+    r = np.array([0.0, 0.3, 0.99, 1.0])
+    assert np.allclose(as_if_exact(r, np.ones(4)), r)
+    assert np.allclose(as_if_exact(r[1:3], r[1:3]), 1.0)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infocheck.stats.reliability import closed_form, within_groups
+from infocheck.stats.reliability import closed_form, thinned, within_groups
 
 
 def lognormal_poisson(mean, n=40_000, sigma=0.5, seed=0, genes=1):
@@ -66,3 +66,23 @@ def test_differences_between_groups_are_no_signal_within():
     n, *sums = (np.stack(part) for part in zip(*parts, strict=True))
     assert within_groups(n, *sums)[0] < 0.05
     assert of(np.vstack(groups))[0] > 0.5
+
+
+def test_thinned_equals_the_correlation_of_two_readings():
+    """Two independent readings of the same rates correlate at the reliability (seed 6)."""
+    rng = np.random.default_rng(6)
+    n, level = 20_000, np.array([0.8, 2.0, 10.0, 60.0])
+    rate = level * np.exp(0.5 * rng.normal(size=(n, 4)))
+    size = np.exp(0.2 * rng.normal(size=n))
+    first, second = (rng.poisson(rate * size[:, None]) for _ in range(2))
+    truth = [
+        np.corrcoef(np.log1p(first[:, j] / size), np.log1p(second[:, j] / size))[0, 1]
+        for j in range(4)
+    ]
+    assert np.allclose(thinned(first, size, rng), truth, atol=0.03)
+
+
+def test_thinned_reliability_of_noise_and_of_a_constant_is_nothing():
+    rng = np.random.default_rng(7)
+    counts = np.column_stack([rng.poisson(3.0, 5000), np.zeros(5000, dtype=int)])
+    assert np.allclose(thinned(counts, np.ones(5000), rng), 0.0, atol=0.05)
