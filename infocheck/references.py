@@ -72,6 +72,27 @@ _ALL = (
         title="Probable inference, the law of succession, and statistical inference",
         venue="Journal of the American Statistical Association 22:209-212",
     ),
+    Reference(
+        key="patterson1971",
+        authors="Patterson, H. D. and Thompson, R.",
+        year=1971,
+        title="Recovery of inter-block information when block sizes are unequal",
+        venue="Biometrika 58:545-554",
+    ),
+    Reference(
+        key="yang2010",
+        authors="Yang, J. and others",
+        year=2010,
+        title="Common SNPs explain a large proportion of the heritability for human height",
+        venue="Nature Genetics 42:565-569",
+    ),
+    Reference(
+        key="efron2004",
+        authors="Efron, B. and Hastie, T. and Johnstone, I. and Tibshirani, R.",
+        year=2004,
+        title="Least angle regression",
+        venue="Annals of Statistics 32:407-499",
+    ),
 )
 
 REFERENCES = {reference.key: reference for reference in _ALL}
