@@ -128,7 +128,7 @@ def compared(name: str, data: Dataset, network: pd.DataFrame) -> dict:
     return {
         "name": name,
         **{key: found[key] for key in ("rows", "regulators", "genes", "edges")},
-        "h2": result.tables["heritability"]["mean"].iloc[0],
+        "h2": result.tables["heritability"]["mean"].iloc[-1],
         "bound": high[POOLED],
         "consensus": consensus["all pairs"],
         "best": max(scores["all pairs"] for scores in found["scores"].values()),
