@@ -9,7 +9,7 @@ import numpy as np
 # Added to the diagonal of the Gram matrix, so that copies of a regulator do not break the path.
 RIDGE = 1e-3
 # A path ends at this share of its first penalty, or with this many regulators in it.
-STOP, MOST = 0.08, 40
+STOP, MOST = 0.08, 25
 # Targets whose paths are followed together: bounds memory.
 _BATCH = 256
 _TINY = 1e-12
