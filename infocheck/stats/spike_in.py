@@ -10,8 +10,8 @@ from scipy.stats import rankdata
 from infocheck.stats.lasso import entry_scores
 from infocheck.stats.partial import Shrunken, edge_scores
 
-# Number of parents: geometric with such a success probability, at most so many.
-FEW, ONE, MOST_PARENTS = 0.4, 1.0, 8
+# Number of parents: geometric with this success probability, at most so many.
+PARENTS, MOST_PARENTS = 0.4, 8
 # Range of the size of a weight; its sign is random.
 WEIGHTS = (0.5, 1.5)
 _RANK_TOLERANCE = 1e-10
@@ -57,7 +57,7 @@ class Regulators:
         kept = values > _RANK_TOLERANCE * values[-1]
         return cls(gram, vectors[:, kept] * np.sqrt(values[kept]), float(n))
 
-    def targets(self, r2: np.ndarray, rng: np.random.Generator, success: float = FEW) -> Targets:
+    def targets(self, r2: np.ndarray, rng: np.random.Generator) -> Targets:
         """Simulate one target for each R²; no row is touched.
 
         ``y = Zb + e`` with few random parents, ``b'Rb`` equal to R² and independent
@@ -73,10 +73,8 @@ class Regulators:
             Share of variance that the parents explain, shape (m,), in [0, 1].
         rng
             Draws parents, weights and noise.
-        success
-            Of the geometric number of parents, in (0, 1]; at 1 every target has one parent.
         """
-        weights = random_weights(len(self.gram), len(r2), rng, success)
+        weights = random_weights(len(self.gram), len(r2), rng)
         fitted = self.gram @ weights
         variance = np.einsum("ij,ij->j", weights, fitted)
         scale = np.sqrt(np.divide(r2, variance, out=np.zeros(len(r2)), where=variance > 0))
@@ -93,9 +91,9 @@ class Regulators:
         return Targets((signal + u) / np.sqrt(square), weights != 0)
 
 
-def random_weights(p: int, m: int, rng: np.random.Generator, success: float = FEW) -> np.ndarray:
+def random_weights(p: int, m: int, rng: np.random.Generator) -> np.ndarray:
     """Weights of m targets on p regulators, shape (p, m): few parents, random signs."""
-    number = np.minimum(rng.geometric(success, m), min(MOST_PARENTS, max(p - 1, 1)))
+    number = np.minimum(rng.geometric(PARENTS, m), min(MOST_PARENTS, max(p - 1, 1)))
     order = rng.random((p, m)).argsort(axis=0).argsort(axis=0)
     size = rng.uniform(*WEIGHTS, (p, m)) * rng.choice([-1.0, 1.0], (p, m))
     return np.where(order < number, size, 0.0)
@@ -168,7 +166,6 @@ def replicate(
     model: Shrunken,
     r2: np.ndarray,
     rng: np.random.Generator,
-    success: float = FEW,
 ) -> dict[str, tuple[float, float]]:
     """One simulated network, scored by each method of the panel.
 
@@ -180,14 +177,12 @@ def replicate(
         Share of variance that regulators explain in each simulated target, shape (m,).
     rng
         Draws the targets.
-    success
-        Of the geometric number of parents; at 1 every target has one parent.
 
     Returns
     -------
     dict
         For each method the normalised precision over all pairs and the mean over regulators.
     """
-    made = regulators.targets(r2, rng, success)
+    made = regulators.targets(r2, rng)
     scored = panel_scores(regulators.gram, model, made.r)
     return {name: pooled_and_per_regulator(s, made.parent) for name, s in scored.items()}

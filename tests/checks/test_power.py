@@ -30,7 +30,7 @@ def run(adata, **options):
 
 @pytest.fixture(scope="module")
 def sound():
-    return simulate(n_obs=300, n_genes=200, r2=0.7, seed=1)
+    return simulate(n_obs=150, n_genes=200, r2=0.7, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +66,8 @@ def test_sees_shallow_data(result):
 def test_passes_sound_data_with_a_bound_above_what_is_realised(sound, result):
     data = opened(sound, targets="all")
     value = realised(data, sound.uns["network"])
-    assert value > 0.3
-    assert value <= result.verdict.high
+    assert value > 0.25
+    assert value <= result.verdict.high < 0.95
     bound = goals.upper_bounds({"power": result})["whole_network"].value
     assert bound == pytest.approx(result.verdict.high)
 
@@ -82,11 +82,10 @@ def test_a_bound_is_no_pass(result):
     assert "never a forecast" in verdict.reason
 
 
-def test_tables_have_every_method(result):
+def test_tables_have_every_method_twice(result):
     bound = result.tables["bound"]
     assert set(bound["edges"]) == {POOLED, EACH}
-    assert len(bound) == 12
-    assert set(bound["parents"]) == {"few", "one"}
+    assert len(bound) == 6
     assert (bound["low"] <= bound["estimate"]).all()
     assert (bound["estimate"] <= bound["high"]).all()
     assert bound["high"].max() <= 1
