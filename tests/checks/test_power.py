@@ -30,7 +30,7 @@ def run(adata, **options):
 
 @pytest.fixture(scope="module")
 def sound():
-    return simulate(n_obs=150, n_genes=200, r2=0.7, seed=1)
+    return simulate(n_obs=150, n_genes=200, depth=4000, seed=1)
 
 
 @pytest.fixture(scope="module")
