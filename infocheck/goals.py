@@ -8,8 +8,9 @@ Reads verdicts and tables, never the data.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from infocheck import thresholds
@@ -85,6 +86,14 @@ GOALS = (
 # Only these need contrasts between conditions, so only these fall with an aliased one.
 _NEED_CONTRASTS = frozenset({"edge_direction", "perturbation_response"})
 
+# What the upper bound ranks, for the goals that a ranking of edges measures. Modules are
+# no edges, and a bound for edges without direction says nothing of direction or response.
+BOUNDED = {
+    "confident_edges": "all edges",
+    "regulator_targets": "targets of one regulator",
+    "whole_network": "all edges",
+}
+
 LIFT = {
     Stage.MEASUREMENT: "More reads per cell, or pooled profiles per donor and cell type.",
     Stage.SAMPLING: "More independent observations: donors, conditions or perturbations. "
@@ -119,7 +128,10 @@ class StageState:
 
 @dataclass(frozen=True, kw_only=True)
 class Bound:
-    """One-sided upper bound in normalised AUPR: 0 is guessing, 1 is perfect."""
+    """One-sided upper bound in normalised AUPR: 0 is guessing, 1 is perfect.
+
+    ``panel`` are the methods that it holds for.
+    """
 
     value: float
     unit: str
@@ -169,9 +181,33 @@ def decide(
         Levels of each labelled role; for perturbations without the control.
     """
     states = stage_states(results)
+    bounds = upper_bounds(results)
     return {
-        goal.key: _decide(goal, states, results, n_obs=n_obs, role_levels=role_levels)
+        goal.key: replace(
+            _decide(goal, states, results, n_obs=n_obs, role_levels=role_levels),
+            at_best=bounds.get(goal.key),
+        )
         for goal in GOALS
+    }
+
+
+def upper_bounds(results: Mapping[str, Result]) -> dict[str, Bound]:
+    """What each goal could reach at best, from the tables of the check ``power``.
+
+    The upper end of the best method. Excluded goals keep their bound: it says what the
+    tested methods could do, not that the data pass.
+    """
+    result = results.get("power")
+    if result is None or result.verdict.status is Status.ERROR or "bound" not in result.tables:
+        return {}
+    table = result.tables["bound"]
+    panel = tuple(dict.fromkeys(table["method"].astype(str)))
+    ends = table.astype({"high": float}).groupby("edges")["high"].max()
+    values = {key: float(ends.get(edges, math.nan)) for key, edges in BOUNDED.items()}
+    return {
+        key: Bound(value=value, unit=f"normalised AUPR, {BOUNDED[key]}", panel=panel)
+        for key, value in values.items()
+        if math.isfinite(value)
     }
 
 

@@ -87,6 +87,13 @@ _ALL = (
         venue="Technometrics 12:55-67",
     ),
     Reference(
+        key="patterson1971",
+        authors="Patterson, H. D. and Thompson, R.",
+        year=1971,
+        title="Recovery of inter-block information when block sizes are unequal",
+        venue="Biometrika 58:545-554",
+    ),
+    Reference(
         key="yang2010",
         authors="Yang, J. and others",
         year=2010,
@@ -150,6 +157,13 @@ _ALL = (
         year=1961,
         title="Transmission of information: a statistical theory of communications",
         venue="MIT Press",
+    ),
+    Reference(
+        key="efron2004",
+        authors="Efron, B. and Hastie, T. and Johnstone, I. and Tibshirani, R.",
+        year=2004,
+        title="Least angle regression",
+        venue="Annals of Statistics 32:407-499",
     ),
 )
 

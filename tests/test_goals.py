@@ -225,3 +225,55 @@ def test_one_regulator_is_excluded_by_its_own_reliability():
 def test_several_gates_of_one_stage_take_the_lowest():
     results = {"a": gate(Stage.SAMPLING, Status.ENOUGH), "b": gate(Stage.SAMPLING, Status.LIMITING)}
     assert goals.stage_states(results)[Stage.SAMPLING].status is Status.LIMITING
+
+
+def bound(high=(0.2, 0.31, 0.5, 0.4), status=Status.BORDERLINE):
+    edges = ["all edges", "all edges", "targets of one regulator", "targets of one regulator"]
+    table = pd.DataFrame({"method": ["correlation", "lasso"] * 2, "edges": edges})
+    table["high"] = list(high)
+    verdict = Verdict(status=status, reason="power says so.")
+    return Result(check=by_name("power"), verdict=verdict, tables={"bound": table})
+
+
+def test_goals_that_a_ranking_measures_have_a_bound():
+    found = decide(sound() | {"power": bound()})
+    at_best = {key: verdict.at_best and verdict.at_best.value for key, verdict in found.items()}
+    assert at_best == {
+        "modules": None,
+        "confident_edges": 0.31,
+        "regulator_targets": 0.5,
+        "whole_network": 0.31,
+        "edge_direction": None,
+        "perturbation_response": None,
+    }
+    assert found["whole_network"].at_best.panel == ("correlation", "lasso")
+    assert "AUPR" in found["whole_network"].at_best.unit
+
+
+def test_the_words_of_the_bound_are_those_of_the_check():
+    from infocheck.checks.power import EACH, POOLED
+
+    assert set(goals.BOUNDED.values()) == {POOLED, EACH}
+
+
+def test_a_bound_changes_no_verdict_and_stays_where_a_goal_is_excluded():
+    results = sound() | {"stability": stability(Status.LIMITING, 0.01, c=(0.1, 0.0, 0.19))}
+    without, found = decide(results), decide(results | {"power": bound()})
+    assert found["whole_network"].verdict is Answer.EXCLUDED
+    assert found["whole_network"].at_best.value == 0.31
+    for key, verdict in found.items():
+        assert replace(verdict, at_best=None) == without[key]
+    few = decide(results | {"power": bound()}, n_obs=8)["whole_network"]
+    assert few.verdict is Answer.EXCLUDED
+
+
+@pytest.mark.parametrize(
+    "power",
+    [
+        bound(status=Status.ERROR),
+        bound(high=(None, None, None, None)),
+        Result(check=by_name("power"), verdict=Verdict(status=Status.NOT_ASSESSED, reason=".")),
+    ],
+)
+def test_no_number_no_bound(power):
+    assert all(v.at_best is None for v in decide(sound() | {"power": power}).values())

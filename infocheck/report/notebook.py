@@ -67,7 +67,7 @@ def result_card(result: Result) -> str:
 
 def _goal(row: dict) -> tuple[str, ...]:
     limit = row["stage"] + (f": {row['reason']}" if row["limited"] else "")
-    bound = f"≤ {row['percent']}%" if row["bound"] else views.NOT_COMPUTED
+    bound = f"≤ {row['percent']}%" if row["bound"] else row["no_bound"]
     return row["title"], f"{row['mark'].glyph} {row['mark'].word}", limit, bound
 
 

@@ -37,7 +37,7 @@ def _line(report: Report, verdict: GoalVerdict, *, title: int, word: int, bound:
 
 
 def _bound(verdict: GoalVerdict) -> str:
-    return f"at best {verdict.at_best.value:.0%}" if verdict.at_best else ""
+    return f"at best {views.percent(verdict.at_best.value)}%" if verdict.at_best else ""
 
 
 def _limit(report: Report, verdict: GoalVerdict) -> str:

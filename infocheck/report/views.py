@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NOT_COMPUTED = "Not computed in this version"
+NO_BOUND = "No bound: it is not a ranking of edges"
+NOT_COMPUTED = "Not computed"
 
 # Three goals carry the headline; the table has all six.
 _HEADLINE = ("modules", "confident_edges", "whole_network")
@@ -198,6 +200,11 @@ def goal_rows(report: Report) -> list[dict]:
     return [_goal_row(verdict) for verdict in report.goals.values()]
 
 
+def percent(bound: float) -> int:
+    """A bound in whole per cent, rounded up: it must not become lower on the way."""
+    return math.ceil(round(100 * max(bound, 0.0), 6))
+
+
 def _goal_row(verdict: GoalVerdict) -> dict:
     stage = verdict.limiting_stage
     status = verdict.path.get(stage) if stage else Status.ENOUGH
@@ -212,7 +219,8 @@ def _goal_row(verdict: GoalVerdict) -> dict:
         "reason": verdict.reason,
         "regulators": verdict.regulators,
         "bound": verdict.at_best,
-        "percent": round(100 * max(verdict.at_best.value, 0)) if verdict.at_best else None,
+        "percent": percent(verdict.at_best.value) if verdict.at_best else None,
+        "no_bound": NOT_COMPUTED if verdict.key in judging.BOUNDED else NO_BOUND,
     }
 
 

@@ -14,7 +14,7 @@ import fakes
 import pytest
 
 from infocheck import goals
-from infocheck.report import digits, document, tables, views
+from infocheck.report import digits, document, tables, terminal, views
 from infocheck.result import INFINITY, Status, Verdict
 
 
@@ -136,7 +136,8 @@ def test_words_of_the_page(html):
     for words in (
         "Not excluded is not a pass.",
         "Gene modules are supported, a short list of edges and the whole network are excluded.",
-        "Not computed in this version",
+        "Not computed",
+        "No bound: it is not a ranking of edges",
         "Not forecast",
         "Simulated demo data with a known truth.",
         "guessed",
@@ -146,6 +147,20 @@ def test_words_of_the_page(html):
     ):
         assert words in html
     assert "/home" not in html
+
+
+def test_a_bound_is_shown_in_per_cent_and_never_rounded_down(make):
+    report = make()
+    best = goals.Bound(value=0.3101, unit="normalised AUPR, all edges", panel=("correlation",))
+    bounded = replace(report.goals["whole_network"], at_best=best)
+    report = make(goals={**report.goals, "whole_network": bounded})
+    row = re.search(r'<tr id="whole_network">.*?</tr>', report.to_html(), flags=re.S)[0]
+    assert "At best </span>≤ 32%" in row
+    assert "normalised AUPR, all edges" in row
+    assert "≤ 32%" in report._repr_html_()
+    assert any("at best 32%" in line for line in terminal.lines(report))
+    saved = document.to_document(report)["goals"]["whole_network"]["at_best"]
+    assert saved == {"value": 0.3101, "unit": best.unit, "panel": ["correlation"]}
 
 
 def test_an_error_is_not_assessed_and_says_why(html):

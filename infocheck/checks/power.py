@@ -1,0 +1,186 @@
+"""What could a network reach at best?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from infocheck import plotting, thresholds
+from infocheck.check import Check, Tables
+from infocheck.errors import NotAssessed
+from infocheck.plotting import Chart
+from infocheck.result import Verdict
+from infocheck.stats.heritability import Heritability, heritability
+from infocheck.stats.partial import Shrunken, shrinkage_weight
+from infocheck.stats.resampling import t_interval
+from infocheck.stats.spike_in import Regulators, replicate
+
+if TYPE_CHECKING:
+    from infocheck.dataset import Dataset
+
+# Simulated networks, and targets in each.
+REPLICATES, TARGETS = 6, 120
+# Which pairs are ranked together.
+POOLED, EACH = "all edges", "targets of one regulator"
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Power(Check):
+    """What the tested methods reach on simulated targets of the real regulators.
+
+    The targets are as predictable as the real ones and depend on few measured
+    regulators, linearly and on nothing else: a ceiling, since every real difficulty
+    is left out. Misleads when read as a forecast.
+    """
+
+    name = "power"
+    title = "Upper bound"
+    question = "What could a network reach at best, if everything hidden were absent?"
+    gate = False
+    unit = "normalised AUPR"
+    references = ("patterson1971", "yang2010", "schafer2005", "efron2004")
+    computed = (
+        "How much of a target's variance all regulators explain together is estimated by "
+        "restricted maximum likelihood, and its distribution over targets by empirical Bayes. "
+        "Targets with explained variance from that distribution and a few "
+        "random parents are simulated on the real correlations of the regulators, with as many "
+        "observations as there are rows, and their parents are sought with correlation, "
+        "shrinkage partial correlation and the lasso. The area under the precision-recall curve "
+        "is scaled so that 0 is guessing and 1 is perfect. The bound is the best method's mean "
+        f"plus {thresholds.BOUND_MARGIN:.2f}; the interval is where one more simulated network "
+        "would fall, and its upper end is what is shown for the goals."
+    )
+    misleads = (
+        "A one-sided upper bound, never a forecast: real networks fall far below it, because "
+        "variation is shared for other reasons, activity is not mRNA, and regulation is not "
+        "linear. Confounding raises it, since it counts as explained variance. It holds for the "
+        "tested methods, for edges without direction, and for targets of one to eight regulators "
+        "in the proportions of the simulation: networks in which nearly every target has a "
+        "single one can exceed it."
+    )
+
+    margin: float = thresholds.BOUND_MARGIN
+
+    def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
+        if data.n < thresholds.MIN_OBSERVATIONS_SAMPLING:
+            raise NotAssessed(
+                f"{data.n} observations are too few to estimate how predictable targets are; at "
+                f"least {thresholds.MIN_OBSERVATIONS_SAMPLING} are needed. Bring more independent "
+                "observations."
+            )
+        panel, correlation = data.panel, data.moments.total().correlation()
+        gram = correlation[:, : panel.p]
+        # Rows, not the effective number: dependent rows can only lower what is reached.
+        explained = heritability(gram, correlation[:, panel.sampled], data.n, panel.own)
+        halves = data.moments.half(0, 0) + data.moments.half(0, 1)
+        model = Shrunken.of(gram, shrinkage_weight(halves))
+        regulators = Regulators.of(gram, data.n)
+        # The distribution over targets: posterior means of single targets are pulled together
+        # and towards one half, which with few rows would make the bound too low.
+        shares, weights = explained.grid, explained.prior
+
+        def one(draw: np.random.Generator) -> dict[str, tuple[float, float]]:
+            return replicate(regulators, model, draw.choice(shares, TARGETS, p=weights), draw)
+
+        found = data.engine.map(one, rng.spawn(REPLICATES))
+        return {"bound": self._table(found), "heritability": _explained(explained, data.n)}
+
+    def _table(self, found: list[dict[str, tuple[float, float]]]) -> pd.DataFrame:
+        records = []
+        for position, edges in enumerate((POOLED, EACH)):
+            for method in found[0]:
+                values = np.array([one[method][position] for one in found])
+                values = np.minimum(values + self.margin, 1.0)
+                # Where one more network would fall, not only how well the mean is known.
+                estimate, error = values.mean(), values.std(ddof=1) * np.sqrt(1 + 1 / len(values))
+                low, high = t_interval(estimate, error, len(values), (-1.0, 1.0))
+                records.append(
+                    {
+                        "method": method,
+                        "edges": edges,
+                        "estimate": estimate,
+                        "low": low,
+                        "high": high,
+                    }
+                )
+        return pd.DataFrame(records)
+
+    def judge(self, tables: Tables) -> Verdict:
+        best = _best(tables["bound"], POOLED)
+        verdict = Verdict.against(
+            estimate=best["estimate"],
+            low=best["low"],
+            high=best["high"],
+            need=np.inf,  # there is none: a bound is no pass
+            floor=None,
+            unit=self.unit,
+            possible=(-1.0, 1.0),
+            reason="If a few measured regulators were all that moved each target, the best of the "
+            f"tested methods ({best['method']}) would rank edges with a normalised AUPR of "
+            "{estimate:.2f} ({low:.2f}–{high:.2f}; 0 is guessing, 1 is perfect): an upper bound, "
+            "never a forecast.",
+        )
+        return replace(verdict, need=None)
+
+    def plot(self, tables: Tables) -> Mapping[str, Chart]:
+        bound = tables["bound"]
+        best = _best(bound, POOLED)
+        methods = list(dict.fromkeys(bound["method"]))[::-1]
+        labels = [f"{m}\n{e}" for m in methods for e in (EACH, POOLED)]
+        rows = bound.set_index(["method", "edges"])
+
+        def draw(axes, width: float) -> None:
+            for y, (method, edges) in enumerate((m, e) for m in methods for e in (EACH, POOLED)):
+                row = rows.loc[(method, edges)]
+                colour = "c1" if edges == POOLED else "c2"
+                plotting.whisker(axes, y, row["estimate"], row["low"], row["high"], colour)
+            axes.set_yticks(range(len(labels)), labels)
+            axes.set_ylim(-0.6, len(labels) - 0.4)
+            axes.set_xlim(min(0.0, float(bound["low"].min())), 1.0)
+            axes.set_xlabel("Normalised AUPR (0 guessing, 1 perfect)")
+
+        return {
+            "power": Chart(
+                title=f"With everything hidden absent, {best['method']} would reach at most "
+                f"{best['high']:.2f} of a perfect ranking.",
+                caption="What each method reaches on simulated targets of the real regulators, "
+                "with the 95% interval of one more network: over all edges, and over the targets "
+                "of one regulator, averaged. An upper bound, never a forecast.",
+                draw=draw,
+                height=4.4,
+            )
+        }
+
+
+def _best(bound: pd.DataFrame, edges: str) -> pd.Series:
+    """The row of the method whose upper end is highest."""
+    rows = bound[bound["edges"] == edges].reset_index(drop=True)
+    ends = pd.to_numeric(rows["high"]).fillna(np.inf)  # an impossible number must not be hidden
+    return rows.iloc[int(ends.argmax())]
+
+
+def _explained(found: Heritability, rows: int) -> pd.DataFrame:
+    """How predictable the sampled targets are: mean and quantiles over targets."""
+    m = len(found.h2)
+    even = np.full(m, 1 / m)
+    kinds = {
+        "each target alone": (found.h2, even),
+        "each target, pooled": (found.pooled, even),
+        "distribution over targets": (found.grid, found.prior),
+    }
+    records = []
+    for name, (values, weights) in kinds.items():
+        order = np.argsort(values)
+        reached = np.searchsorted(np.cumsum(weights[order]), _QUANTILES)
+        quantiles = values[order][np.minimum(reached, len(values) - 1)]
+        named = {f"quantile_{q:.2f}": v for q, v in zip(_QUANTILES, quantiles, strict=True)}
+        mean = float(values @ weights)
+        records.append(
+            {"explained_variance": name, "mean": mean, **named, "targets": m, "rows": rows}
+        )
+    return pd.DataFrame(records)
