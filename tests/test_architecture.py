@@ -25,7 +25,7 @@ GROUPS = (
         "engine",
         "errors",
         "independence",
-        "errors",
+        "jaspar",
         "moments",
         "panel",
         "plotting",
