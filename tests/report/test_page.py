@@ -263,3 +263,28 @@ def test_a_crash_is_a_missing_link_and_not_a_weak_one(make, report):
     assert "not assessed, because one link is not" in html
     proposals = re.search(r'<section id="next">.*?</section>', html, flags=re.S)[0]
     assert "Evidence other than co-expression" not in proposals
+
+
+def test_a_gain_stands_with_its_band_beside_the_remedy(make):
+    """Twice the depth: before, after, band; what has no closed form stays not forecast."""
+    import pandas as pd
+
+    whole = make()
+    low = whole.results["reliability"]
+    depth = pd.DataFrame(
+        {"depth": [1, 2], "estimate": [0.08, 0.38], "low": [0.05, 0.31], "high": [0.12, 0.46]}
+    )
+    verdict = replace(low.verdict, status=Status.LIMITING, estimate=0.08, low=0.05, high=0.12)
+    results = {
+        **whole.results,
+        "reliability": replace(low, verdict=verdict, tables={**low.tables, "depth": depth}),
+    }
+    judged = goals.decide(results, n_obs=8412, role_levels={"donor": 12, "batch": 3})
+    page = make(results=results, goals=judged, stages=goals.stage_states(results)).to_html()
+    section = page[page.index('id="next"') :].split("</section>")[0]
+    assert "<b>8% → 38%</b> (31–46%)" in section
+    assert "with twice the UMIs per cell" in section
+    assert "from 8%." in section
+    # Without a gain the column says so, and the text does not say it again.
+    assert "<b>Not forecast</b>" in section
+    assert goals.NOT_FORECAST not in section
