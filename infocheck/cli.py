@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 GOAL_KEYS = tuple(goal.key for goal in GOALS)
 REGULATOR_WORDS = ("human", "mouse", "all")
+REGULATOR_PREFIXES = ("var:", "jaspar:")
 TARGET_WORDS = ("all",)
 
 app = typer.Typer(
@@ -199,7 +200,8 @@ def report(
         str | None,
         _option(
             "--regulators",
-            help="Who may regulate: a file of names, or human, mouse, var:COLUMN, all.",
+            help="Who may regulate: a file of names, or human, mouse, jaspar:TAXON, "
+            "var:COLUMN, all.",
             panel=_PANEL,
             metavar="LIST",
         ),
@@ -381,7 +383,8 @@ def _places(
 
 def _list_files(regulators: str | None, targets: str | None) -> Iterator[Path]:
     """Files among the options that also take words."""
-    if regulators and regulators not in REGULATOR_WORDS and not regulators.startswith("var:"):
+    words = regulators in REGULATOR_WORDS or str(regulators).startswith(REGULATOR_PREFIXES)
+    if regulators and not words:
         yield Path(regulators)
     if targets and targets not in TARGET_WORDS and not targets.isdecimal():
         yield Path(targets)

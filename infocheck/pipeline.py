@@ -63,8 +63,9 @@ def assess(
         Level of ``perturbation`` that is the control.
     regulators
         File with one name a line, names, ``human`` or ``mouse`` (the shipped rule
-        on gene names), ``var:COLUMN``, or ``all``. Default: ``var["is_regulator"]``
-        if there is one, else the shipped rule.
+        on gene names), ``jaspar:TAXON``, ``var:COLUMN``, or ``all``. Default:
+        ``var["is_regulator"]`` if there is one, else the shipped rule, joined with
+        JASPAR where the extra ``jaspar`` is installed.
     targets
         Number of over-dispersed targets (default 2,000), ``all``, or a file.
     transpose

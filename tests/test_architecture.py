@@ -26,6 +26,7 @@ GROUPS = (
         "engine",
         "errors",
         "independence",
+        "jaspar",
         "moments",
         "panel",
         "plotting",

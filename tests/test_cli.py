@@ -365,7 +365,10 @@ def test_unusable_files_are_found_before_anything_heavy_is_imported(stub, file, 
 
 @pytest.mark.parametrize(
     ("option", "words"),
-    [("--regulators", ["human", "mouse", "all", "var:is_tf"]), ("--targets", ["all", "500"])],
+    [
+        ("--regulators", ["human", "mouse", "all", "var:is_tf", "jaspar:fly"]),
+        ("--targets", ["all", "500"]),
+    ],
 )
 def test_lists_must_exist_but_words_are_no_files(stub, option, words):
     assert run("report", "cells.h5ad", option, "absent.txt").exit_code == 3

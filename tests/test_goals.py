@@ -152,6 +152,82 @@ def test_what_was_not_assessed_is_lifted_by_what_to_bring():
     assert decide(results)["whole_network"].lift is None
 
 
+def depth_table(then=(0.38, 0.31, 0.46)):
+    rows = [(1.0, 0.22, 0.17, 0.28), (2.0, *then)]
+    return pd.DataFrame(rows, columns=["depth", "estimate", "low", "high"])
+
+
+def learning_table(then=(0.47, 0.40, 0.53)):
+    rows = [("observed", 100.0, 0.2, None, None), ("observed", 200.0, 0.31, 0.27, 0.35)]
+    rows += [("forecast", 400.0, *then)] if then else []
+    return pd.DataFrame(rows, columns=["data", "rows_per_part", "estimate", "low", "high"])
+
+
+def with_table(found, **tables):
+    return replace(found, tables={**found.tables, **tables})
+
+
+def test_lift_of_depth_is_read_from_the_table():
+    low = reliability(Status.LIMITING, 0.22)
+    known = decide(sound() | {"reliability": with_table(low, depth=depth_table())})
+    assert known["whole_network"].lift == (
+        f"{goals.LIFT[Stage.MEASUREMENT]} Twice the UMIs per cell would bring 38% (31–46%) of "
+        "regulators to a reliability of 0.2, from 22%."
+    )
+    unknown = decide(sound() | {"reliability": low})["whole_network"]
+    assert unknown.lift == f"{goals.LIFT[Stage.MEASUREMENT]} {goals.NOT_FORECAST}"
+
+
+@pytest.mark.parametrize(
+    ("halves", "donors", "said"),
+    [
+        (
+            "donors",
+            8,
+            "Twice the donors would bring the agreement of plain correlations from "
+            "0.31 to 0.47 (0.40–0.53); that of partial correlations is not forecast.",
+        ),
+        ("cells", 0, "Twice the observations would bring"),
+        (
+            "cells",
+            3,
+            "Twice the cells of the same donors would bring the agreement of plain "
+            "correlations from 0.31 to 0.47 (0.40–0.53) between halves that share donors;",
+        ),
+        ("blocks", 0, "Twice the time points would bring"),
+    ],
+)
+def test_lift_of_sampling_is_read_from_the_table(halves, donors, said):
+    low = stability(Status.LIMITING, 0.05, halves=halves)
+    low.tables["summary"]["labelled_donors"] = donors
+    found = decide(sound() | {"stability": with_table(low, learning=learning_table())})
+    assert said in found["confident_edges"].lift
+    # One remedy, said in the same words for every goal that it lifts.
+    assert found["modules"].lift in (None, found["confident_edges"].lift)
+
+
+@pytest.mark.parametrize("then", [None, (None, None, None), (0.4, float("nan"), 0.5)])
+def test_without_a_forecast_none_is_claimed(then):
+    low = with_table(stability(Status.LIMITING, 0.05), learning=learning_table(then))
+    found = decide(sound() | {"stability": low})["confident_edges"]
+    assert found.lift == f"{goals.LIFT[Stage.SAMPLING]} {goals.NOT_FORECAST}"
+    shallow = with_table(reliability(Status.LIMITING), depth=depth_table().head(1))
+    assert goals.gain(Stage.MEASUREMENT, {"reliability": shallow}) is None
+
+
+def test_other_stages_have_no_closed_form():
+    for stage in (Stage.PREDICTABILITY, Stage.SPECIFICITY, Stage.CONFOUNDING, Stage.PROXY, None):
+        assert goals.gain(stage, sound()) is None
+    found = decide(sound() | {"predictability": gate(Stage.PREDICTABILITY, Status.LIMITING)})
+    assert found["whole_network"].lift.endswith(goals.NOT_FORECAST)
+    assert found["edge_direction"].lift.endswith(goals.NOT_FORECAST)
+
+
+def test_a_band_below_zero_reads_as_two_numbers():
+    low = with_table(stability(Status.LIMITING), learning=learning_table((0.04, -0.02, 0.1)))
+    assert goals.gain(Stage.SAMPLING, {"stability": low}).band == "-0.02 to 0.10"
+
+
 def test_nothing_assessed_is_not_assessed_never_a_pass():
     found = decide({})
     for key in ("modules", "confident_edges", "whole_network"):

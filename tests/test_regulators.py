@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infocheck import regulators
+from infocheck import jaspar, regulators
 from infocheck.errors import InputError, did_you_mean
 from infocheck.regulators import RULE, choose, matches_rule, too_few
 
@@ -23,6 +23,12 @@ GENES = ["GATA1", "TAL1", "ACTB", "GAPDH", "SPI1", "CD4"]
 
 HUMAN_SETS = re.compile("kang_|citefuse|pancreas_cepo|papalexi|pbmc68k_reduced|tcga_|beeline_hHEP_")
 MOUSE_SETS = re.compile("beeline_mESC_TF500|scode_|intestine_zones_mrna_protein")
+
+
+@pytest.fixture
+def without_jaspar(monkeypatch):
+    """As if the extra were not installed; tests/test_jaspar.py has the other half."""
+    monkeypatch.setattr(jaspar, "find", lambda: None)
 
 
 def columns(**values):
@@ -131,6 +137,25 @@ def test_stated_recall_and_precision_hold(shared, species, sets, stated, least_r
     assert recall == pytest.approx(stated, abs=0.02)
 
 
+@pytest.mark.shared
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("species", "sets"), [("human", HUMAN_SETS), ("mouse", MOUSE_SETS)])
+def test_stated_recall_and_precision_with_jaspar_hold(shared, species, sets):
+    """The figures of the page, on the same genes; needs the extra."""
+    pytest.importorskip("pyjaspar")
+    database = jaspar.require()
+    if database.release != regulators.JASPAR_MEASURED:
+        pytest.skip(f"{database.release} is not the one that was measured")
+    genes = sorted(gene_universe(shared, sets))
+    table = (shared / "tables" / f"regulators_{species}.txt").read_text().split()
+    known = np.isin(genes, [name.upper() for name in table])
+    joined, alone = choose(genes).mask, choose(genes, option=f"jaspar:{species}").mask
+    assert joined[known].mean() == pytest.approx(regulators.JOINED_RECALL[species], abs=0.006)
+    assert known[joined].mean() == pytest.approx(regulators.JOINED_PRECISION[species], abs=0.006)
+    assert alone[known].mean() == pytest.approx(regulators.JASPAR_RECALL[species], abs=0.006)
+    assert min(known[joined].mean(), known[alone].mean()) >= 0.90
+
+
 # ------------------------------------------------------------- without option
 
 
@@ -142,13 +167,13 @@ def test_default_prefers_a_boolean_is_regulator():
 
 
 @pytest.mark.parametrize("values", [np.zeros(6, bool), np.arange(6), np.array(list("abcdef"))])
-def test_default_falls_back_to_the_rule_and_says_so(values):
+def test_default_falls_back_to_the_rule_and_says_so(without_jaspar, values):
     chosen = choose(GENES, column=columns(is_regulator=values))
     np.testing.assert_array_equal(chosen.mask, matches_rule(GENES))
     assert "is_regulator" in chosen.notes[0]
 
 
-def test_default_states_both_recalls():
+def test_default_states_both_recalls(without_jaspar):
     source = choose(GENES).source
     assert f"{regulators.RECALL_HUMAN * 100:.0f} % of known human" in source
     assert f"{regulators.RECALL_MOUSE * 100:.0f} % of known mouse" in source
@@ -386,7 +411,7 @@ def test_files_too_large_are_refused(tmp_path, monkeypatch):
 @pytest.mark.parametrize("found", [0, 1, 2])
 def test_too_few_names_the_options(found):
     message = str(too_few(found, choose(GENES).source))
-    for option in ("--regulators FILE", "human", "mouse", "var:COLUMN", "all"):
+    for option in ("--regulators FILE", "human", "mouse", "jaspar:TAXON", "var:COLUMN", "all"):
         assert option in message
     assert "gene symbols" in message
     assert "gene symbols" not in str(too_few(found, "all genes"))

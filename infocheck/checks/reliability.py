@@ -15,12 +15,15 @@ from infocheck.check import Check, Tables
 from infocheck.errors import NotAssessed
 from infocheck.plotting import Chart
 from infocheck.result import Stage, Verdict
-from infocheck.stats.reliability import closed_form, within_groups
+from infocheck.stats.reliability import at_depth, closed_form, within_groups
 from infocheck.stats.resampling import jackknife_error, share_interval
 from infocheck.values import WORDS
 
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
+
+# Depths of the forecast, as multiples of the counts per cell that there are.
+DEPTHS = (1.0, 2.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,8 @@ class Reliability(Check):
         f"{thresholds.READABLE} or more. Intervals: regulators by the jackknife over "
         "independent groups of cells (whole donors where at least six are labelled); the share "
         "by a Wilson interval widened by the jackknife error and by the estimated effect of "
-        "noise in the single reliabilities."
+        "noise in the single reliabilities. What twice the molecules per cell would give follows "
+        "in closed form, because Poisson noise halves."
     )
     misleads = (
         "Errors in size factors, ambient RNA and doublets count as signal, so this is an upper "
@@ -103,7 +107,20 @@ class Reliability(Check):
         if strata is not None:
             parts = (part[:, regulators] for part in (strata.total, strata.squares, strata.noise))
             genes["reliability_within"] = _zero_if_constant(within_groups(strata.n, *parts))
-        return {"share": self._share(whole, without, error), "regulators": genes}
+        return {
+            "share": self._share(whole, without, error),
+            "depth": self._depth(whole, without),
+            "regulators": genes,
+        }
+
+    def _depth(self, whole: np.ndarray, without: np.ndarray) -> pd.DataFrame:
+        """The share at multiples of the depth, each with its own jackknife interval."""
+        tables = []
+        for times in DEPTHS:
+            there, rest = at_depth(whole, times), at_depth(without, times)
+            tables.append(self._share(there, rest, jackknife_error(rest)).assign(depth=times))
+        columns = ["depth", "estimate", "low", "high", "median_reliability", "regulators"]
+        return pd.concat(tables, ignore_index=True)[columns]
 
     def _share(self, whole: np.ndarray, without: np.ndarray, error: np.ndarray):
         share = float((whole >= self.readable).mean())

@@ -16,6 +16,7 @@ from infocheck.errors import NotAssessed
 from infocheck.plotting import Chart
 from infocheck.result import Stage, Status, Verdict
 from infocheck.splits import SPLITS
+from infocheck.stats import learning
 from infocheck.stats.partial import shrinkage_weight
 from infocheck.stats.resampling import t_interval
 from infocheck.stats.stability import (
@@ -65,7 +66,9 @@ class Stability(Check):
         "halves, averaged over the splits. Donors stay whole when at least six are labelled, "
         "time series stay in blocks. The interval joins a jackknife over groups of rows with "
         "the choice of targets. The null is the same statistic after the targets' rows were "
-        "permuted against the regulators."
+        "permuted against the regulators. How the agreement of plain correlations grows from "
+        "eighths over quarters to halves of the data is carried on to twice the data; that of "
+        "partial correlations is not forecast."
     )
     misleads = (
         "Stable is not true: batch effects and mixtures of cell types are stable too. Without "
@@ -112,6 +115,7 @@ class Stability(Check):
             "summary": _with_context(table, context, _strongest(data, edges)),
             "splits": _split_table(splits),
             "null": pd.DataFrame({"stab_pc": null}),
+            "learning": _learning(table, edges, data, capped=capped),
         }
 
     def _table(
@@ -268,6 +272,38 @@ def _with_context(
     first = table.iloc[0][["rows", "halves", "labelled_donors"]].to_dict()
     records.append({"statistic": "maxpc", "estimate": strongest, **first})
     return pd.concat([table, pd.DataFrame(records)], ignore_index=True)
+
+
+def _learning(table: pd.DataFrame, edges: Edges, data: Dataset, *, capped: bool) -> pd.DataFrame:
+    """Agreement of plain correlations between smaller parts, and forecast for twice the data.
+
+    Never of partial correlations: their shrinkage falls as rows are added, and the
+    agreement can fall with it. Where the gate reads a sample of the rows, more rows
+    would not change it, and nothing is forecast.
+    """
+    row = table.set_index("statistic").loc["stab_c"]
+    now = {name: math.nan if capped else row[name] for name in ("estimate", "low", "high")}
+    found = learning.points(data.moments.patterns, edges, data.engine.map)
+    records = [
+        {"data": "observed", "rows_per_part": p.rows, "pairs": p.pairs, "estimate": p.value}
+        for p in found
+    ]
+    if records and not capped:
+        records[-1] |= now
+    ahead = learning.forecast(found, **now)
+    if ahead is not None:
+        records.append(
+            {
+                "data": "forecast",
+                "rows_per_part": ahead.times * found[-1].rows,
+                "estimate": ahead.estimate,
+                "low": ahead.low,
+                "high": ahead.high,
+                "exponent": ahead.exponent,
+            }
+        )
+    columns = ["data", "rows_per_part", "pairs", "estimate", "low", "high", "exponent"]
+    return pd.DataFrame(records, columns=columns)
 
 
 def _split_table(splits: list[Split]) -> pd.DataFrame:

@@ -422,6 +422,9 @@ def advice(report: Report) -> list[dict]:
     items = []
     for lift, verdicts in found.items():
         action, more = sentences(lift)
+        gain = judging.gain(verdicts[0].limiting_stage, report.results)
+        if gain is None or gain.sentence not in lift:
+            gain = None
         stages = dict.fromkeys(v.limiting_stage for v in verdicts if v.limiting_stage)
         concerns = [
             (v.goal.title, words.ANSWER[v.verdict].word.lower())
@@ -430,7 +433,9 @@ def advice(report: Report) -> list[dict]:
         items.append(
             {
                 "action": action.rstrip("."),
-                "more": more,
+                # The column beside it says so already.
+                "more": more.replace(judging.NOT_FORECAST, "").strip(),
+                "gain": gain,
                 "concerns": concerns,
                 "stages": [words.STAGES[stage].inline for stage in stages],
             }

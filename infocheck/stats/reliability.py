@@ -37,6 +37,29 @@ def closed_form(n: float, total: np.ndarray, squares: np.ndarray, noise: np.ndar
     return np.where(variance > 0, np.clip(value, 0.0, 1.0), np.nan)
 
 
+def at_depth(reliability: np.ndarray | float, times: float) -> np.ndarray | float:
+    """Reliability of the same genes when ``times`` as many molecules are counted per cell.
+
+    ``k·rel / (1 + (k-1)·rel)``: the signal stays, the variance of the Poisson noise
+    relative to the mean falls as 1/k, so this is exact for Poisson counts.
+
+    Parameters
+    ----------
+    reliability
+        In [0, 1], any shape.
+    times
+        k, above 0, in counted molecules (UMIs), not in reads: once a library is
+        saturated more reads count no new molecules.
+
+    Notes
+    -----
+    The formula of Spearman (1904) and Brown (1910) for lengthened tests. Misleads
+    where the noise is not Poisson, and for a gene whose estimate was cut to 0: it
+    stays there.
+    """
+    return times * reliability / (1 + (times - 1) * reliability)
+
+
 def within_groups(
     n: np.ndarray, total: np.ndarray, squares: np.ndarray, noise: np.ndarray
 ) -> np.ndarray:

@@ -86,3 +86,27 @@ def test_noise_alone_does_not_make_a_regulator_readable():
         counts = np.random.default_rng(seed).poisson(1.0, (60, 60)).astype(float)
         names = [str(i) for i in range(30)]
         assert run(ad.AnnData(counts), regulators=names).verdict.status is not Status.ENOUGH
+
+
+def test_half_the_depth_foretells_the_share_at_full_depth():
+    """Counts thinned to half; the forecast for twice of that against the whole (seed 5)."""
+    whole = simulate(depth=2500, donor_share=0, batch_share=0, seed=5)
+    half = whole.copy()
+    thinned = np.random.default_rng(5).binomial(whole.X.toarray().astype(int), 0.5)
+    half.X = thinned.astype(np.float32)
+    depth = run(half).tables["depth"].set_index("depth")
+    share = run(whole).tables["share"].iloc[0]
+    # Thinning costs enough that the forecast has something to do.
+    assert depth.loc[1, "estimate"] < share["estimate"] - 0.1
+    assert depth.loc[2, "estimate"] == pytest.approx(share["estimate"], abs=0.08)
+    assert depth.loc[2, "low"] <= share["estimate"] <= depth.loc[2, "high"]
+    median = depth["median_reliability"]
+    assert median[2] == pytest.approx(share["median_reliability"], abs=0.04)
+
+
+def test_depth_starts_at_the_headline(deep):
+    tables = run(deep).tables
+    now = tables["depth"].iloc[0]
+    for key in ("estimate", "low", "high"):
+        assert now[key] == pytest.approx(tables["share"].iloc[0][key])
+    assert tables["depth"]["depth"].tolist() == [1, 2]

@@ -9,10 +9,12 @@ import pytest
 
 from infocheck.checks.stability import Stability
 from infocheck.dataset import Dataset
+from infocheck.engine import Engine
 from infocheck.moments import Moments
 from infocheck.result import Status
 from infocheck.simulate import simulate
 from infocheck.stats.agreement import rank_agreement
+from infocheck.stats.learning import points
 from infocheck.stats.stability import Edges, Rows, Split, summary
 
 
@@ -131,6 +133,74 @@ def test_counts_are_gated_on_all_rows():
     result = run(simulate(n_obs=1000, seed=2))
     assert row(result)["rows"] == 1000
     assert "stab_pc_all_rows" not in set(result.tables["summary"]["statistic"])
+
+
+def learning(result):
+    return result.tables["learning"].set_index("data")
+
+
+def halves_agree(adata, seed):
+    """``stab_c`` alone, without its interval."""
+    data = Dataset.open(adata, seed=seed)
+    panel, patterns = data.panel, Moments.of(data).patterns
+    edges = Edges(panel.p, panel.half_targets, panel.own, panel.candidates)
+    return points(patterns, edges, lambda f, tasks: [f(task) for task in tasks])[-1].value
+
+
+def test_learning_curve_starts_from_the_halves_and_reaches_twice_the_rows():
+    result = run(simulate(n_obs=400, donors=1, batches=1, seed=2))
+    table = learning(result)
+    assert table.index.tolist() == ["observed"] * 3 + ["forecast"]
+    assert table["rows_per_part"].tolist() == pytest.approx([50, 100, 200, 400], rel=0.1)
+    halves, ahead = table.iloc[2], table.loc["forecast"]
+    for key in ("estimate", "low", "high"):
+        assert halves[key] == row(result, "stab_c")[key]
+    assert ahead["low"] < ahead["estimate"] < ahead["high"]
+    assert (np.diff(table["estimate"]) > 0).all()
+
+
+def test_where_more_rows_would_not_be_read_nothing_is_forecast():
+    """Values that are no counts are judged on 800 rows, however many there are."""
+    table = learning(run(gaussian(n=1000)))
+    assert table.index.tolist() == ["observed"] * 3
+    assert table["rows_per_part"].iloc[-1] == 500
+
+
+@pytest.mark.slow
+def test_forecasts_for_twice_the_rows_cover_what_twice_the_rows_give(monkeypatch):
+    """40 small data sets (seeds 0 to 39): 200 or 400 rows forecast, 400 or 800 others measured.
+
+    Cells or donors, one or several parents, deep or shallow. Plain doubling would be
+    too high by .03 on average, the fitted curve by .003.
+    """
+    monkeypatch.setattr("infocheck.checks.stability.DRAWS", 2)  # the null is not used here
+    single = {"donors": 1, "batches": 1, "donor_share": 0.0, "batch_share": 0.0}
+    designs = [
+        {**single, "r2": 0.5},
+        {**single, "r2": 0.15},
+        {"donors": 8, "r2": 0.5},
+        {"donors": 12, "r2": 0.4, "donor_share": 0.15},
+        {**single, "r2": 0.5, "parents": 5, "depth": 2500},
+    ]
+    covered, error, plain = [], [], []
+    with Engine(jobs=1).running():  # small matrices are slower on many threads
+        for seed in range(40):
+            design, n = designs[seed % 5], (200, 400)[seed // 5 % 2]
+            donors = design["donors"]
+            many = {**design, "donors": 3 * donors if donors > 1 else 1}
+            adata = simulate(3 * n, n_genes=190, seed=seed, **many)
+            code = adata.obs["donor"].cat.codes.to_numpy()
+            inside = code < donors if donors > 1 else np.arange(3 * n) < n
+            table = learning(run(adata[inside].copy(), seed=seed))
+            ahead, now = table.loc["forecast"], table.iloc[-2]["estimate"]
+            truth = halves_agree(adata[~inside].copy(), seed)
+            covered.append(ahead["low"] <= truth <= ahead["high"])
+            error.append(ahead["estimate"] - truth)
+            plain.append(2 * now / (1 + now) - truth)
+    print(f"covered {np.mean(covered):.2f}, bias {np.mean(error):.3f} (plain {np.mean(plain):.3f})")
+    assert np.mean(covered) >= 0.9
+    assert abs(np.mean(error)) < 0.01
+    assert np.mean(plain) > 0.02
 
 
 def test_too_few_rows_are_not_assessed():

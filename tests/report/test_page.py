@@ -304,3 +304,28 @@ def test_an_infinite_number_is_a_word_in_a_column_of_numbers():
     assert shown.columns[1].numeric
     assert shown.columns[1].label == "VIF"
     assert [cells[1] for cells in shown.rows] == ["1.50", "infinity", "–"]
+
+
+def test_a_gain_stands_with_its_band_beside_the_remedy(make):
+    """Twice the depth: before, after, band; what has no closed form stays not forecast."""
+    import pandas as pd
+
+    whole = make()
+    low = whole.results["reliability"]
+    depth = pd.DataFrame(
+        {"depth": [1, 2], "estimate": [0.08, 0.38], "low": [0.05, 0.31], "high": [0.12, 0.46]}
+    )
+    verdict = replace(low.verdict, status=Status.LIMITING, estimate=0.08, low=0.05, high=0.12)
+    results = {
+        **whole.results,
+        "reliability": replace(low, verdict=verdict, tables={**low.tables, "depth": depth}),
+    }
+    judged = goals.decide(results, n_obs=8412, role_levels={"donor": 12, "batch": 3})
+    page = make(results=results, goals=judged, stages=goals.stage_states(results)).to_html()
+    section = page[page.index('id="next"') :].split("</section>")[0]
+    assert "<b>8% → 38%</b> (31–46%)" in section
+    assert "with twice the UMIs per cell" in section
+    assert "from 8%." in section
+    # Without a gain the column says so, and the text does not say it again.
+    assert "<b>Not forecast</b>" in section
+    assert goals.NOT_FORECAST not in section
