@@ -9,7 +9,7 @@ Reads verdicts and tables, never the data.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -407,8 +407,9 @@ def regulator_verdicts(
     """Can the targets of this one regulator be found? One row a regulator.
 
     A regulator whose whole interval of reliability lies below the readable level
-    is excluded by measurement; all others share the verdict of the goal
-    ``regulator_targets``. Columns: regulator, limited_by (stage or None), verdict.
+    is excluded by measurement. All others share the verdict of the goal
+    ``regulator_targets``; of those that predict no target, predictability is the
+    limiting stage. Columns: regulator, limited_by (stage or None), verdict.
     """
     import pandas as pd
 
@@ -420,13 +421,22 @@ def regulator_verdicts(
     stage = goal.limiting_stage
     table["limited_by"] = stage.value if stage else None
     table["verdict"] = goal.verdict.value
-    if "reliability" in results and "regulators" in results["reliability"].tables:
-        reliability = results["reliability"].tables["regulators"]
-        unread = reliability.loc[reliability["reliability_high"] < thresholds.READABLE, "regulator"]
-        inside = table["regulator"].isin(unread)
-        table.loc[inside, "limited_by"] = Stage.MEASUREMENT.value
-        table.loc[inside, "verdict"] = Answer.EXCLUDED.value
+    idle = _named(results, "predictability", lambda t: t["predicted_targets"] == 0)
+    if goal.verdict is not Answer.EXCLUDED:
+        table.loc[table["regulator"].isin(idle), "limited_by"] = Stage.PREDICTABILITY.value
+    unread = _named(results, "reliability", lambda t: t["reliability_high"] < thresholds.READABLE)
+    inside = table["regulator"].isin(unread)
+    table.loc[inside, "limited_by"] = Stage.MEASUREMENT.value
+    table.loc[inside, "verdict"] = Answer.EXCLUDED.value
     return table
+
+
+def _named(
+    results: Mapping[str, Result], check: str, which: Callable[[pd.DataFrame], pd.Series]
+) -> list[str]:
+    """Regulators of a check's table for which a condition holds; none without the table."""
+    table = results[check].tables.get("regulators") if check in results else None
+    return [] if table is None else table.loc[which(table), "regulator"].tolist()
 
 
 def _readable(results: Mapping[str, Result]) -> tuple[int, int] | None:

@@ -287,12 +287,26 @@ def test_regulators_are_counted():
     assert none["regulator_targets"].limiting_stage is Stage.MEASUREMENT
 
 
+def test_a_regulator_that_predicts_nothing_is_limited_by_that():
+    found = pd.DataFrame({"regulator": ["TF0", "TF1", "TF2"], "predicted_targets": [4, 0, 0]})
+    gated = replace(gate(Stage.PREDICTABILITY, Status.ENOUGH), tables={"regulators": found})
+    weak = gate(Stage.SPECIFICITY, Status.BORDERLINE)
+    results = sound() | {"predictability": gated, "specificity": weak}
+    table = goals.regulator_verdicts(results, decide(results)).set_index("regulator")
+    assert table.loc["TF1", "limited_by"] == "predictability"
+    assert table.loc["TF1", "verdict"] == "not_excluded"
+    assert table.loc["TF0", "limited_by"] == "specificity"
+    # What it cannot be read by comes first.
+    assert table.loc["TF2", "limited_by"] == "measurement"
+
+
 def test_one_regulator_is_excluded_by_its_own_reliability():
     results = sound()
     table = goals.regulator_verdicts(results, decide(results)).set_index("regulator")
     assert table.loc["TF2", "verdict"] == "excluded"
     assert table.loc["TF2", "limited_by"] == "measurement"
     assert table.loc["TF0", "verdict"] == "not_excluded"
+    assert table.loc["TF0", "limited_by"] == decide(results)["regulator_targets"].limiting_stage
     empty = goals.regulator_verdicts({}, decide({}))
     assert list(empty.columns) == ["regulator", "limited_by", "verdict"]
     assert empty.empty

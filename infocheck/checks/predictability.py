@@ -260,6 +260,7 @@ def _regulators(
             "predicted_targets": count,
             "unique_r2": np.divide(lost, count, out=np.full(len(lost), np.nan), where=count > 0),
             "best_target": np.where(count > 0, data.names(targets[best]), None),
+            "variance": data.moments.total().variance()[: data.panel.p],
         }
     )
 
