@@ -105,7 +105,7 @@ class Specificity(Check):
             floor=None,
             unit=self.unit,
             reason=f"Regulators predict {row['r2']:z.1%} of a random target{beyond} and matched "
-            f"decoys {row['r2_decoys']:z.1%} (z {{estimate:z.1f}}, {{low:z.1f}}–{{high:z.1f}}; "
+            f"decoys {row['r2_decoys']:z.1%} (z {{estimate:z.1f}}, {{low:z.1f}} to {{high:z.1f}}; "
             f"{{need:.0f}} is needed): {meaning}",
         )
 

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from infocheck.result import Result
 
 # Borders that are seen on white and on black; text keeps the ink of the notebook.
-_BORDER = {"pass": "#2b84bd", "warn": "#c07a14", "fail": "#c93b7d", "na": "#7d8791"}
+_BORDER = {
+    "pass": "#2b84bd",
+    "warn": "#c07a14",
+    "fail": "#c93b7d",
+    "na": "#7d8791",
+    "info": "#7d8791",
+}
 _CELL = "text-align:left;padding:.25em .9em .25em 0;vertical-align:top"
 # A card must stay light whatever a check writes.
 _MOST_WORDS = 600
@@ -49,7 +55,7 @@ def card(report: Report) -> str:
 def result_card(result: Result) -> str:
     """One check in brief: status, answer, numbers."""
     verdict = result.verdict
-    mark = words.STATUS[verdict.status]
+    mark = words.check_mark(result)
     rows = [("Status", f"{mark.glyph} {mark.word}")]
     if verdict.estimate is not None:
         rows.append(("Estimate", f"{digits.with_interval(verdict)} {verdict.unit}".strip()))

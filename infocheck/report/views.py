@@ -361,7 +361,7 @@ def _score(result: Result) -> Score:
         "name": result.name,
         "title": check.title,
         "note": _score_note(result),
-        "mark": words.STATUS[verdict.status],
+        "mark": words.check_mark(result),
     }
     if verdict.status not in _ASSESSED:
         return Score(**shared, reason=verdict.reason)
@@ -462,7 +462,7 @@ def sections(report: Report) -> list[dict]:
                 "title": result.check.title,
                 "role": "" if result.check.gate else _EXPLAINS,
                 "question": result.check.question,
-                "mark": words.STATUS[result.verdict.status],
+                "mark": words.check_mark(result),
                 "answer": answer,
                 "more": more,
                 "figures": figures,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infocheck.result import Answer, Stage, Status
+from infocheck.result import Answer, Result, Stage, Status
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,16 @@ STATUS = {
     # A crash is never a pass and never a fault of the data.
     Status.ERROR: _NOT_ASSESSED,
 }
+
+# The neutral status of a check that decides nothing would read as a shortcoming.
+EXPLAINS = Mark("Explains", "◇", "info")
+
+
+def check_mark(result: Result) -> Mark:
+    """The mark of a check's own status."""
+    neutral = result.verdict.status is Status.BORDERLINE and not result.check.gate
+    return EXPLAINS if neutral else STATUS[result.verdict.status]
+
 
 ANSWER = {
     Answer.SUPPORTED: Mark("Supported", "●", "pass"),
