@@ -72,6 +72,27 @@ _ALL = (
         title="Probable inference, the law of succession, and statistical inference",
         venue="Journal of the American Statistical Association 22:209-212",
     ),
+    Reference(
+        key="fisher1921",
+        authors="Fisher, R. A.",
+        year=1921,
+        title="On the 'probable error' of a coefficient of correlation deduced from a small sample",
+        venue="Metron 1:3-32",
+    ),
+    Reference(
+        key="bartlett1935",
+        authors="Bartlett, M. S.",
+        year=1935,
+        title="Some aspects of the time-correlation problem in regard to tests of significance",
+        venue="Journal of the Royal Statistical Society 98:536-543",
+    ),
+    Reference(
+        key="moulton1986",
+        authors="Moulton, B. R.",
+        year=1986,
+        title="Random group effects and the precision of regression estimates",
+        venue="Journal of Econometrics 32:385-397",
+    ),
 )
 
 REFERENCES = {reference.key: reference for reference in _ALL}

@@ -25,7 +25,6 @@ GROUPS = (
         "engine",
         "errors",
         "independence",
-        "errors",
         "moments",
         "panel",
         "plotting",
