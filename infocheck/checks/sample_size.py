@@ -80,7 +80,7 @@ class SampleSize(Check):
                     "effective_rows": size.median,
                     "effective_rows_low": size.low,
                     "effective_rows_high": size.high,
-                    "limit_for_donor_constant_effects": size.contrast,
+                    "limit_for_constant_effects": size.contrast,
                 }
                 for size in found
             ]
@@ -144,7 +144,7 @@ class SampleSize(Check):
                 plotting.span(axes, y, of.min(), of.max())
                 low, high = entry.effective_rows_low, entry.effective_rows_high
                 plotting.whisker(axes, y, entry.effective_rows, low, high)
-                limit = entry.limit_for_donor_constant_effects
+                limit = entry.limit_for_constant_effects
                 if limit is not None and math.isfinite(limit):
                     plotting.strip(axes, y, [limit], "c2", marker="D")
             plotting.across(axes, row["rows"], "Rows ", dashed=True, side="left")

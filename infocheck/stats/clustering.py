@@ -187,9 +187,9 @@ def correlation_interval(
     Notes
     -----
     In simulations (``benchmarks/effective_size.py``) it covers 95 % within 1.5 points
-    from 8 donors on, for pairs that are unrelated and for pairs whose correlation is
-    the same between and within donors. A correlation that exists within donors alone
-    is covered in 92 to 95 %. Source: Fisher (1921).
+    from 8 donors on, for genes that are unrelated and for genes whose correlation is
+    the same between and within donors. A correlation within donors alone is covered in
+    92 to 95 %. Source: Fisher (1921).
     """
     half = norm.ppf((1 + level) / 2) / np.sqrt(np.maximum(size, 4.0) - 3)
     z = np.arctanh(np.clip(r, -1 + 1e-15, 1 - 1e-15))

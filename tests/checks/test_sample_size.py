@@ -71,7 +71,7 @@ def test_every_grouping_is_shown_and_the_smaller_counts():
     groupings = tables["groupings"].set_index("grouping")
     assert set(groupings.index) == {"donor", "batch"}
     assert tables["size"].iloc[0]["estimate"] == groupings["effective_rows"].min()
-    assert (groupings["limit_for_donor_constant_effects"] < groupings["effective_rows"]).all()
+    assert (groupings["limit_for_constant_effects"] < groupings["effective_rows"]).all()
     pairs = tables["pairs"].set_index(["grouping", "pairs_below"])["effective_rows"]
     assert pairs["donor", 0.1] <= pairs["donor", 0.5] <= pairs["donor", 0.9]
 
