@@ -377,13 +377,15 @@ def _link(goal: Goal, stage: Stage, state: StageState, results: Mapping[str, Res
 
 def modules_sampling(results: Mapping[str, Result]) -> Verdict:
     """Sampling as modules need it: agreement of plain correlations between halves."""
+    from infocheck.independence import seen
+
     result = results.get("stability")
     if result is None or "summary" not in result.tables:
         status = result.verdict.status if result else Status.NOT_ASSESSED
         reason = result.verdict.reason if result else "Stability was not assessed."
         return Verdict(status=status, reason=reason)
     row = result.tables["summary"].set_index("statistic").loc["stab_c"]
-    return Verdict.against(
+    verdict = Verdict.against(
         estimate=row["estimate"],
         low=row["low"],
         high=row["high"],
@@ -394,6 +396,11 @@ def modules_sampling(results: Mapping[str, Result]) -> Verdict:
         reason="Two halves of the data agree on plain correlations at {estimate:.2f} "
         "({low:.2f}–{high:.2f}); {need:.2f} is needed (a convention, not validated).",
     )
+    cause = seen(result.tables.get("dependence"))
+    if verdict.status is not Status.ENOUGH or not cause:
+        return verdict
+    said = f" No more than borderline, because {cause}: halves agree on that noise too."
+    return replace(verdict, status=Status.BORDERLINE, reason=verdict.reason + said)
 
 
 def _weakness(link: _Link) -> tuple[int, float, int]:

@@ -1,13 +1,407 @@
-"""How many independent observations do the rows amount to?"""
+"""How many independent observations do the rows amount to, and do they share noise?"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from scipy.stats import t
+
+from infocheck import thresholds
+from infocheck.stats import clustering, shared_noise
+from infocheck.stats.resampling import LEVEL, jackknife_error
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
     from infocheck.dataset import Dataset
+    from infocheck.roles import Role
+
+GROUPINGS = ("donor", "batch")
+QUANTILES = (0.1, 0.5, 0.9)
+GROUPS = 20
+# Genes of each kind that an autocorrelated size, and its error, are computed on.
+SERIES_GENES, ERROR_GENES, ERROR_GROUPS = 200, 20, 10
+# Added to the excess of the design effect before its logarithm is taken.
+_SMALLEST_EXCESS = 0.01
+
+# A row is fingerprinted only with this many values other than 0, or with no 0 at all.
+MIN_FILLED = 20
+# Neighbours of a row that must share its noise; one or two replicates are not enough.
+NEIGHBOURS = slice(1, 5)
+MIN_ROWS, MIN_GENES, MIN_RANK = 100, 80, 40
+NEIGHBOUR_GENES = 800
+# Genes that a numerical rank is computed on, and what counts as zero in single precision.
+RANK_GENES, TOLERANCE = 400, 1e-5
+
+
+# --- effective size ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Size:
+    """Effective observations under one source of dependence between rows.
+
+    Attributes
+    ----------
+    role, column
+        What groups or orders the rows, and its column in obs.
+    levels, rows
+        Labelled levels and rows; for time, series and rows.
+    icc
+        Median intraclass correlation of the genes of the pairs; NaN for time.
+    tenth, median, ninetieth
+        Effective observations of the pair that 10, 50 and 90 % of all pairs stay below.
+    low, high
+        95 % interval of the median.
+    contrast
+        The same for the median target and an effect that is constant within a level;
+        NaN for time.
+    """
+
+    role: str
+    column: str
+    levels: int
+    rows: int
+    icc: float
+    tenth: float
+    median: float
+    ninetieth: float
+    low: float
+    high: float
+    contrast: float
 
 
 def effective_size(data: Dataset) -> float:
-    """Effective observations for the correlation of the median regulator-target pair."""
-    return float(data.n)
+    """Effective observations for the correlation of the median regulator-target pair.
+
+    The smallest over donors, batches and time series that are labelled, and never
+    more than the rows that do not repeat another. Without labels the distinct rows
+    count as independent.
+    """
+    return min([float(distinct_rows(data)), *(size.median for size in sizes(data))])
+
+
+def sizes(data: Dataset) -> list[Size]:
+    """The effective size under every labelled source of dependence."""
+    found = [_clustered(data, name) for name in GROUPINGS if name in data.roles]
+    found.append(_ordered(data))
+    return [size for size in found if size is not None]
+
+
+def distinct_rows(data: Dataset) -> int:
+    """Rows that do not repeat another; near-empty rows repeat by chance and count."""
+    judged = _judged_rows(data)
+    repeated = int(judged.sum()) - len(np.unique(data.moments.prints.fingerprint[judged]))
+    return data.n - repeated
+
+
+def _judged_rows(data: Dataset) -> np.ndarray:
+    filled = data.moments.prints.filled
+    full = not data.scan.integer and len(data.panel.genes) > 2
+    return (filled >= MIN_FILLED) | (full & (filled == len(data.panel.genes)))
+
+
+def _clustered(data: Dataset, name: str) -> Size | None:
+    """Donors or batches: product of intraclass correlations of regulator and target."""
+    role, sums = data.roles[name], data.moments.levels[name]
+    genes, pairs = _pairs(data)
+    # Rows that repeat others weigh less: each distinct row counts once.
+    weight = distinct_rows(data) / data.n
+    n = sums.n.sum(axis=0)[:-1] * weight
+    total = sums.total.sum(axis=0)[:-1][:, genes] * weight
+    squares = sums.squares[:-1][:, genes] * weight
+    labelled = n.sum()
+    if not labelled > len(n) >= 2:
+        return None
+    # Rows without a label are taken to be spread over the labelled levels.
+    spread = weight * data.n / labelled
+
+    def products(kept: np.ndarray, probability: float = 0.5) -> np.ndarray:
+        plain = clustering.intraclass_correlation(n[kept], total[kept], squares[kept].sum(axis=0))
+        return pairs(np.maximum(clustering.corrected(plain, n[kept], probability), 0.0))
+
+    def of_median(product: np.ndarray) -> float:
+        return float(clustering.effective_size(scaled, 1.0, np.median(product))[0, 0])
+
+    everything = np.arange(len(n))
+    whole = products(everything)
+    if not len(whole):
+        return None
+    icc = clustering.corrected(clustering.intraclass_correlation(n, total, squares.sum(axis=0)), n)
+    scaled = n * spread
+    values = clustering.effective_size(scaled, 1.0, np.quantile(whole, QUANTILES[::-1]))[0]
+    if len(n) < thresholds.MIN_DONORS:
+        # Too few for a jackknife: the errors of all genes are taken to be the same one.
+        low, high = (of_median(products(everything, (1 + s * LEVEL) / 2)) for s in (1, -1))
+    else:
+        low, high = _jackknife(
+            float(values[1]),
+            lambda kept: of_median(products(kept)),
+            everything % GROUPS,
+            bounds=(scaled.sum() / clustering.mean_size(scaled), scaled.sum()),
+        )
+    return Size(
+        name,
+        role.column,
+        len(n),
+        int((role.codes >= 0).sum()),
+        float(np.nanmedian(icc)),
+        *values.tolist(),
+        low,
+        high,
+        float(np.nanmedian(clustering.effective_size_of_contrast(scaled, icc[data.panel.p :]))),
+    )
+
+
+def _ordered(data: Dataset) -> Size | None:
+    """A time series: autocorrelation of regulator and target, on the rows in order."""
+    role, sample = data.roles.get("time"), data.moments.sample
+    if role is None or not role.is_series or len(sample.rows) < data.n:
+        return None
+    panel, series = data.panel, _runs(role)
+    chosen = _spaced(np.arange(panel.p), SERIES_GENES)
+    regulators, targets = sample.values[:, chosen], sample.values[:, panel.sampled]
+    size = clustering.autocorrelated_size(regulators, targets, series)
+    size[chosen[:, None] == panel.own] = np.nan
+    values = np.nanquantile(size, QUANTILES)
+    few = [
+        part[:, _spaced(np.arange(part.shape[1]), ERROR_GENES)] for part in (regulators, targets)
+    ]
+
+    def without(kept: np.ndarray) -> float:
+        # A gap ends a series.
+        gap = np.concatenate([[0], np.cumsum(np.diff(kept) > 1)])
+        runs = series[kept] + gap * (series[-1] + 1)
+        part = clustering.autocorrelated_size(few[0][kept], few[1][kept], runs)
+        return float(np.median(part)) * data.n / len(kept)
+
+    group = data.splits.group % ERROR_GROUPS
+    low, high = _jackknife(float(values[1]), without, group, bounds=(1.0, float(data.n)))
+    count = int(series.max()) + 1
+    nothing = math.nan
+    return Size("time", role.column, count, data.n, nothing, *values.tolist(), low, high, nothing)
+
+
+def _runs(role: Role) -> np.ndarray:
+    """Series of each row: a new one starts where time does not go on."""
+    ends = (np.diff(role.codes) <= 0) | (role.codes[1:] < 0)
+    return np.concatenate([[0], np.cumsum(ends)])
+
+
+def _spaced(values: np.ndarray, count: int) -> np.ndarray:
+    """At most that many of the values, evenly spaced."""
+    return values[np.unique(np.linspace(0, len(values) - 1, count).astype(int))]
+
+
+def _pairs(data: Dataset) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Panel genes of the pairs, and what multiplies their values over all pairs.
+
+    Pairs of regulators and the targets that stability is judged on, without those of
+    a gene with itself and those of genes that are not defined.
+    """
+    panel = data.panel
+    own = np.flatnonzero(panel.own >= 0)
+
+    def products(value: np.ndarray) -> np.ndarray:
+        table = np.outer(value[: panel.p], value[panel.p :])
+        table[panel.own[own], own] = np.nan
+        return table[np.isfinite(table)]
+
+    return np.concatenate([np.arange(panel.p), panel.sampled]), products
+
+
+def _jackknife(
+    estimate: float,
+    without: Callable[[np.ndarray], float],
+    group: np.ndarray,
+    bounds: tuple[float, float],
+) -> tuple[float, float]:
+    """95 % interval of a size: leave-one-group-out on the log excess of the design effect.
+
+    On that scale errors are of one size whatever the clustering.
+    """
+    groups = np.unique(group)
+    most = bounds[1]
+
+    def scale(size: np.ndarray) -> np.ndarray:
+        return np.log(np.maximum(most / size - 1, 0.0) + _SMALLEST_EXCESS)
+
+    left = np.array([without(np.flatnonzero(group != g)) for g in groups])
+    half = t.ppf((1 + LEVEL) / 2, len(groups) - 1) * float(jackknife_error(scale(left)))
+    middle = float(scale(np.array(estimate)))
+    largest, smallest = (
+        max(math.exp(min(middle + step, 700.0)) - _SMALLEST_EXCESS, 0.0) for step in (half, -half)
+    )
+    low, high = (min(max(most / (1 + x), bounds[0]), most) for x in (largest, smallest))
+    return min(low, estimate), max(high, estimate)
+
+
+# --- shared noise ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One test of whether rows share reads or noise.
+
+    Attributes
+    ----------
+    test
+        What was looked at.
+    value, expected, limit
+        What was seen, what independent rows show, and from where on it is a finding.
+    found
+        Was the limit passed, sampling error included?
+    reason
+        A finding in words, as a clause; empty where nothing was found.
+    """
+
+    test: str
+    value: float
+    expected: float
+    limit: float
+    found: bool
+    reason: str
+
+    @classmethod
+    def of(
+        cls, test: str, value: float, expected: float, limit: float, found: bool, reason: str
+    ) -> Finding:
+        return cls(test, value, expected, limit, found, reason if found else "")
+
+
+def dependence(data: Dataset) -> list[Finding]:
+    """Tests for rows that are repeated, pooled, smoothed, imputed or denoised.
+
+    Each is made only where data of this kind and size can answer. Nothing found is no
+    proof: after light smoothing, or in few rows, nothing is seen. Misleads where many
+    nearly noiseless rows repeat one condition.
+    """
+    found = [_repeated(data), _rank(data)]
+    halves = _halves(data)
+    if halves is not None:
+        found[1:1] = [_reads(data, halves), _residuals(data, halves)]
+    return [finding for finding in found if finding is not None]
+
+
+def dependence_table(data: Dataset) -> pd.DataFrame:
+    """The findings as a tidy table, one row a test; see :class:`Finding`."""
+    import pandas as pd
+
+    columns = ["test", "value", "expected", "limit", "found", "reason"]
+    return pd.DataFrame([vars(finding) for finding in dependence(data)], columns=columns)
+
+
+def seen(table: pd.DataFrame | None) -> str:
+    """What a saved table found, as one clause; empty where nothing was found."""
+    if table is None or not len(table):
+        return ""
+    return " and ".join(str(reason) for reason in table.loc[table["found"].eq(True), "reason"])
+
+
+def _repeated(data: Dataset) -> Finding | None:
+    """Rows that repeat another."""
+    if not _judged_rows(data).any():
+        return None
+    share = 1 - distinct_rows(data) / data.n
+    limit = thresholds.REPEATED_ROWS
+    return Finding.of(
+        "Rows that repeat another",
+        share,
+        0.0,
+        limit,
+        share > limit,
+        f"{share:.0%} of the rows repeat another row value for value",
+    )
+
+
+@dataclass(frozen=True)
+class _Halves:
+    """Neighbours of every sampled row in one half of the genes, and the other half."""
+
+    chosen: np.ndarray
+    tested: np.ndarray
+    neighbours: np.ndarray
+
+
+def _halves(data: Dataset) -> _Halves | None:
+    values = data.moments.sample.values
+    columns = _mixed(data)[:NEIGHBOUR_GENES]
+    if len(values) < MIN_ROWS or len(columns) < MIN_GENES:
+        return None
+    middle = len(columns) // 2
+    chosen = shared_noise.standardised(values[:, columns[:middle]])
+    return _Halves(chosen, columns[middle:], shared_noise.nearest(chosen, NEIGHBOURS.stop))
+
+
+def _mixed(data: Dataset) -> np.ndarray:
+    """Panel columns of regulators and stability targets, in the same mixed order always."""
+    return np.random.default_rng(0).permutation(data.panel.half_columns)
+
+
+def _reads(data: Dataset, halves: _Halves) -> Finding | None:
+    """Counts: do neighbours differ by at least their counting noise?"""
+    if not data.is_counts or data.size_factors is None:
+        return None
+    sample = data.moments.sample
+    size = data.size_factors[sample.rows]
+    totals = data.scan.totals[data.kept][sample.rows]
+    counts = np.rint(np.expm1(sample.values[:, halves.tested]) * size[:, None])
+    ratio = shared_noise.counting_noise_ratio(counts, size, totals, halves.neighbours[:, 0])
+    if not math.isfinite(ratio.value):
+        return None
+    limit = thresholds.SHARED_READS
+    return Finding.of(
+        "Difference of neighbouring rows over counting noise",
+        ratio.value,
+        1.0,
+        limit,
+        ratio.value + 2 * ratio.error < limit,
+        f"neighbouring rows differ by only {ratio.value:.0%} of what counting noise makes of "
+        "independent rows, so they share reads, as after pooling or smoothing",
+    )
+
+
+def _residuals(data: Dataset, halves: _Halves) -> Finding | None:
+    """Any values: is what other genes do not explain alike in neighbouring rows?"""
+    time = data.roles.get("time")
+    if time is not None and time.is_series:
+        return None  # neighbours in time are alike by themselves
+    tested = shared_noise.standardised(data.moments.sample.values[:, halves.tested])
+    shared = shared_noise.shared_residuals(halves.chosen, tested, halves.neighbours[:, NEIGHBOURS])
+    if not math.isfinite(shared.value):
+        return None
+    limit = thresholds.SHARED_NOISE
+    return Finding.of(
+        "Noise shared by neighbouring rows",
+        shared.value,
+        0.0,
+        limit,
+        shared.value - 2 * shared.error > limit,
+        f"neighbouring rows share {max(shared.value, 0):.0%} of their measurement noise, as after "
+        "smoothing, imputation or pooling",
+    )
+
+
+def _rank(data: Dataset) -> Finding | None:
+    """Any values: do the rows fill all directions, as measurement noise does?"""
+    columns = _mixed(data)[:RANK_GENES]
+    values = shared_noise.standardised(data.moments.sample.values[:, columns])
+    most = min(len(values) - 1, values.shape[1])
+    if most < MIN_RANK:
+        return None
+    rank = shared_noise.numerical_rank(values, TOLERANCE)
+    limit = thresholds.FILLED_DIRECTIONS
+    return Finding.of(
+        "Directions that the rows fill",
+        rank / most,
+        1.0,
+        limit,
+        rank / most < limit,
+        f"{len(values):,} rows of {values.shape[1]:,} genes fill only {rank} of {most} "
+        "directions, as after denoising by a few components",
+    )

@@ -57,10 +57,30 @@ class LevelSums(_Additive):
         Rows, shape (groups, levels); the last level holds rows without a label.
     total
         Sums of shifted values, shape (groups, levels, g).
+    squares
+        Sums of their squares by level alone, shape (levels, g).
     """
 
     n: np.ndarray
     total: np.ndarray
+    squares: np.ndarray
+
+
+@dataclass(frozen=True)
+class RowPrints(_Additive):
+    """A fingerprint of every row, to find rows that repeat others.
+
+    Attributes
+    ----------
+    fingerprint
+        Equal for rows with equal panel values as they are stored; 0 for rows that
+        were not read, shape (n,).
+    filled
+        Panel values other than 0, shape (n,).
+    """
+
+    fingerprint: np.ndarray
+    filled: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -143,6 +163,8 @@ class Moments:
         Counting-noise sums by jackknife group; None without counts.
     strata
         Counting-noise sums by cell type and donor; None without counts or labels.
+    prints
+        Fingerprints of the kept rows.
     sample
         The row sample.
     """
@@ -155,6 +177,7 @@ class Moments:
     depth: DepthSums | None
     technical: TechnicalSums | None
     strata: TechnicalSums | None
+    prints: RowPrints
     sample: RowSample
 
     def total(self) -> CrossSums:
@@ -182,6 +205,7 @@ class Moments:
             depth=optional(self.depth, other.depth),
             technical=optional(self.technical, other.technical),
             strata=optional(self.strata, other.strata),
+            prints=self.prints + other.prints,
             sample=self.sample + other.sample,
         )
 
@@ -207,7 +231,11 @@ class _Pass:
         k = self.n_groups
         self.groups = GroupSums(np.zeros(k), np.zeros((k, g)), np.zeros((k, g)))
         self.levels = {
-            name: LevelSums(np.zeros((k, r.n_levels + 1)), np.zeros((k, r.n_levels + 1, g)))
+            name: LevelSums(
+                np.zeros((k, r.n_levels + 1)),
+                np.zeros((k, r.n_levels + 1, g)),
+                np.zeros((r.n_levels + 1, g)),
+            )
             for name, r in data.roles.items()
         }
         counts = data.is_counts
@@ -219,6 +247,8 @@ class _Pass:
         self.strata = None
         if self.stratum is not None:
             self.strata = self._noise(int(self.stratum.max()) + 1)
+        self.prints = RowPrints(np.zeros(data.n, np.uint64), np.zeros(data.n, np.int64))
+        self.keys = _hash_keys(g)
         self.sampled: list[RowSample] = []
 
     def _noise(self, groups: int) -> TechnicalSums:
@@ -249,6 +279,7 @@ class _Pass:
             depth=self.depth,
             technical=self.technical,
             strata=self.strata,
+            prints=self.prints,
             sample=reduce(lambda a, b: a + b, self.sampled, empty),
         )
 
@@ -264,6 +295,7 @@ class _Pass:
         tasks = [lambda f=f: self._fold(f, rows, values) for f in range(FOLDS)]
         tasks += [lambda h=h: self._pattern(h, rows, values) for h in range(PATTERNS)]
         tasks.append(lambda: self._first_moments(rows, values))
+        tasks.append(lambda: self._fingerprints(rows, raw))
         if factor is not None and self.technical is not None:
             tasks.append(lambda: self._noise_sums(rows, raw, factor))
         data.engine.map(lambda task: task(), tasks)
@@ -282,14 +314,19 @@ class _Pass:
         by_group = _indicator(group, self.n_groups)
         self.groups.n[:] += by_group @ np.ones(len(rows))
         self.groups.total[:] += by_group @ values
-        self.groups.squares[:] += by_group @ (values * values)
+        squares = values * values
+        self.groups.squares[:] += by_group @ squares
         for name, role in data.roles.items():
-            _add_levels(self.levels[name], group, role.complete()[rows], values)
+            _add_levels(self.levels[name], group, role.complete()[rows], values, squares)
         if self.depth is not None and data.depth is not None:
             depth = data.depth[rows]
             self.depth.total[:] += by_group @ depth
             self.depth.squares[:] += by_group @ depth**2
             self.depth.products[:] += by_group @ (values * depth[:, None])
+
+    def _fingerprints(self, rows: np.ndarray, raw: np.ndarray) -> None:
+        self.prints.fingerprint[rows] = fingerprints(raw, self.keys)
+        self.prints.filled[rows] = np.count_nonzero(raw, axis=1)
 
     def _noise_sums(self, rows: np.ndarray, raw: np.ndarray, factor: np.ndarray) -> None:
         share = raw / factor[:, None]
@@ -297,6 +334,25 @@ class _Pass:
         _add_noise(self.technical, self.data.splits.group[rows], parts)
         if self.strata is not None and self.stratum is not None:
             _add_noise(self.strata, self.stratum[rows], parts)
+
+
+def fingerprints(values: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """A 64-bit number for each row; different rows share one about never.
+
+    Integer sums are exact in any order, so neither the size of a block nor the
+    number of workers changes them.
+    """
+    bits = (values + 0.0).view(np.uint64)  # + 0.0: minus zero is zero
+    # The low bits of whole and of single-precision numbers are empty: fill them.
+    bits ^= bits >> np.uint64(32)
+    bits *= keys
+    return bits.sum(axis=1, dtype=np.uint64)
+
+
+def _hash_keys(genes: int) -> np.ndarray:
+    """Odd numbers that are the same in every run, shape (genes,)."""
+    drawn = np.random.default_rng(64).integers(2**64, size=genes, dtype=np.uint64)
+    return drawn | np.uint64(1)
 
 
 def pilot_mean(data: Dataset) -> np.ndarray:
@@ -330,11 +386,18 @@ def _indicator(code: np.ndarray, levels: int) -> sp.csr_matrix:
     return sp.csr_matrix((np.ones(n), (code, np.arange(n))), shape=(levels, n))
 
 
-def _add_levels(sums: LevelSums, group: np.ndarray, level: np.ndarray, values: np.ndarray) -> None:
+def _add_levels(
+    sums: LevelSums,
+    group: np.ndarray,
+    level: np.ndarray,
+    values: np.ndarray,
+    squares: np.ndarray,
+) -> None:
     groups, levels = sums.n.shape
     cell = group * levels + level
     sums.n[:] += np.bincount(cell, minlength=groups * levels).reshape(groups, levels)
     sums.total[:] += (_indicator(cell, groups * levels) @ values).reshape(sums.total.shape)
+    sums.squares[:] += _indicator(level, levels) @ squares
 
 
 def _add_noise(

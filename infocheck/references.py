@@ -165,6 +165,20 @@ _ALL = (
         title="Least angle regression",
         venue="Annals of Statistics 32:407-499",
     ),
+    Reference(
+        key="bartlett1935",
+        authors="Bartlett, M. S.",
+        year=1935,
+        title="Some aspects of the time-correlation problem in regard to tests of significance",
+        venue="Journal of the Royal Statistical Society 98:536-543",
+    ),
+    Reference(
+        key="moulton1986",
+        authors="Moulton, B. R.",
+        year=1986,
+        title="Random group effects and the precision of regression estimates",
+        venue="Journal of Econometrics 32:385-397",
+    ),
 )
 
 REFERENCES = {reference.key: reference for reference in _ALL}

@@ -51,3 +51,14 @@ MIN_OBSERVATIONS = 5
 MIN_REGULATORS = 3
 # Fewer labelled donors than this cannot be kept whole in halves.
 MIN_DONORS = 6
+
+# Rows that share noise make stability rise falsely, so it is at most borderline. Limits
+# that independent rows do not pass, by theory and a margin (conventions):
+# share of rows that repeat another ...
+REPEATED_ROWS = 0.05
+# ... difference of neighbours over their counting noise, 1 or more for separate reads ...
+SHARED_READS = 0.95
+# ... correlation of unexplained residuals of neighbours, 0 for separate noise ...
+SHARED_NOISE = 0.10
+# ... and share of directions that the rows fill, 1 where each gene has noise of its own.
+FILLED_DIRECTIONS = 1 / 3

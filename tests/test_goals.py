@@ -68,6 +68,17 @@ def decide(results, n_obs=500, **levels):
     return goals.decide(results, n_obs=n_obs, role_levels=levels)
 
 
+def test_modules_are_not_supported_where_rows_share_noise():
+    results = sound()
+    table = pd.DataFrame([{"test": "noise", "found": True, "reason": "rows were smoothed"}])
+    results["stability"].tables["dependence"] = table
+    modules = decide(results)["modules"]
+    assert modules.verdict is Answer.NOT_EXCLUDED
+    assert "rows were smoothed" in modules.reason
+    table["found"] = False
+    assert decide(results)["modules"].verdict is Answer.SUPPORTED
+
+
 def test_order_and_keys_are_the_contract():
     assert list(decide(sound())) == [
         "modules",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from infocheck.dataset import Dataset
 from infocheck.engine import Engine
-from infocheck.moments import Moments, strata
+from infocheck.moments import Moments, _hash_keys, fingerprints, strata
 from infocheck.simulate import simulate
 
 TOLERANCE = 1e-8
@@ -106,6 +106,9 @@ def test_groups_levels_depth_and_noise_equal_plain_numpy(adata, data, moments):
                 assert np.allclose(
                     moments.levels[name].total[g, level], rows.sum(axis=0), atol=TOLERANCE
                 )
+    for name, role in data.roles.items():
+        expected = [(x[role.complete() == i] ** 2).sum(axis=0) for i in range(role.n_levels + 1)]
+        assert np.allclose(moments.levels[name].squares, expected, atol=TOLERANCE)
     codes = strata(data)
     share = raw / size[:, None]
     for s in range(codes.max() + 1):
@@ -119,10 +122,33 @@ def test_row_sample_holds_the_rows(adata, data, moments):
     assert np.allclose(moments.sample.values, x[moments.sample.rows], atol=TOLERANCE)
 
 
+def test_equal_rows_have_equal_fingerprints_and_others_do_not(adata, data, moments):
+    raw, _, _ = plain(adata, data)
+    assert np.array_equal(moments.prints.filled, (raw != 0).sum(axis=1))
+    assert len(np.unique(moments.prints.fingerprint)) == len(np.unique(raw, axis=0))
+    again = ad.AnnData(adata.X[[5, 7, 5]], adata.obs.iloc[[5, 7, 5]].set_axis(list("abc")))
+    repeated = ad.concat([adata, ad.AnnData(again.X, again.obs, adata.var)], merge="same")
+    prints = Moments.of(Dataset.open(repeated)).prints.fingerprint
+    assert np.array_equal(prints[230:], prints[[5, 7, 5]])
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_fingerprints_of_many_similar_rows_differ(kind):
+    """100,000 rows of a few small values each: none shares its number with another."""
+    rng = np.random.default_rng(0)
+    rows = np.zeros((100_000, 24))
+    rows[:, :6] = rng.integers(0, 12, (100_000, 6)).astype(kind) / kind(3)
+    found = fingerprints(rows, _hash_keys(24))
+    assert len(np.unique(found)) == len(np.unique(rows, axis=0))
+    assert fingerprints(-rows[:1] * 0, _hash_keys(24)) == fingerprints(rows[:1] * 0, _hash_keys(24))
+
+
 @settings(max_examples=12, deadline=None)
 @given(rows=st.integers(1, 240))
 def test_any_block_size(data, moments, rows):
-    assert_same(Moments.of(with_blocks(data, rows)), moments)
+    other = Moments.of(with_blocks(data, rows))
+    assert_same(other, moments)
+    assert np.array_equal(other.prints.fingerprint, moments.prints.fingerprint)
 
 
 @settings(max_examples=8, deadline=None)

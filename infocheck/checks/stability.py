@@ -13,6 +13,7 @@ import pandas as pd
 from infocheck import plotting, thresholds
 from infocheck.check import Check, Tables
 from infocheck.errors import NotAssessed
+from infocheck.independence import dependence_table, seen
 from infocheck.plotting import Chart
 from infocheck.result import Stage, Status, Verdict
 from infocheck.splits import SPLITS
@@ -68,7 +69,8 @@ class Stability(Check):
         "the choice of targets. The null is the same statistic after the targets' rows were "
         "permuted against the regulators. How the agreement of plain correlations grows from "
         "eighths over quarters to halves of the data is carried on to twice the data; that of "
-        "partial correlations is not forecast."
+        "partial correlations is not forecast. Where rows share reads or noise, as after pooling "
+        "or smoothing, the status is at most borderline."
     )
     misleads = (
         "Stable is not true: batch effects and mixtures of cell types are stable too. Without "
@@ -116,6 +118,7 @@ class Stability(Check):
             "splits": _split_table(splits),
             "null": pd.DataFrame({"stab_pc": null}),
             "learning": _learning(table, edges, data, capped=capped),
+            "dependence": dependence_table(data),
         }
 
     def _table(
@@ -155,6 +158,10 @@ class Stability(Check):
             "the need is {need:.2f}, the floor {floor:.2f}." + _optimism(row),
         )
         undecided = verdict.status in (Status.ENOUGH, Status.BORDERLINE)
+        if undecided and (cause := seen(tables.get("dependence"))):
+            # Shared noise makes halves agree without any network.
+            said = f" No more than borderline, because {cause}: halves agree on that noise too."
+            verdict = replace(verdict, status=Status.BORDERLINE, reason=verdict.reason + said)
         if undecided and not row["estimate"] > row["null_95"]:
             nothing = f" Without any edge it would reach {row['null_95']:.2f}, so it shows nothing."
             return replace(verdict, status=Status.BORDERLINE, reason=verdict.reason + nothing)

@@ -15,6 +15,7 @@ from infocheck.result import Status
 from infocheck.simulate import simulate
 from infocheck.stats.agreement import rank_agreement
 from infocheck.stats.learning import points
+from infocheck.stats.shared_noise import nearest
 from infocheck.stats.stability import Edges, Rows, Split, summary
 
 
@@ -243,6 +244,41 @@ def test_a_sparse_network_has_a_low_ceiling():
     share = strong.mean()
     expected = 3 * share * (1 - share) + share**3
     assert rank_agreement(a, b) == pytest.approx(expected, abs=0.02)
+
+
+def smoothed(adata, k=8):
+    """Every row replaced by the mean of itself and its nearest others."""
+    x = np.asarray(adata.X)
+    pool = np.column_stack([np.arange(len(x)), nearest(x, k - 1)])
+    other = adata.copy()
+    other.X = x[pool].mean(axis=1)
+    return other
+
+
+def test_sees_that_smoothed_rows_share_noise():
+    """A smoothed copy of sound data agrees even better, and must not pass."""
+    sound = gaussian(n=400, q=150)
+    before, after = run(sound), run(smoothed(sound))
+    assert before.verdict.status is Status.ENOUGH
+    assert after.verdict.estimate > before.verdict.estimate
+    assert after.verdict.status is Status.BORDERLINE
+    assert "smoothing" in after.verdict.reason
+    assert Stability().judge(after.tables).status is Status.BORDERLINE
+
+
+def test_smoothed_rows_without_a_network_do_not_pass():
+    rng = np.random.default_rng(6)
+    adata = ad.AnnData(rng.normal(size=(600, 160)) + 8)
+    adata.var["is_regulator"] = np.arange(160) < 20
+    assert run(smoothed(adata)).verdict.status is not Status.ENOUGH
+
+
+def test_repeated_rows_do_not_pass():
+    sound = gaussian(n=300, q=150)
+    doubled = ad.concat([sound, sound], index_unique="-", merge="same")
+    verdict = run(doubled).verdict
+    assert verdict.status is Status.BORDERLINE
+    assert "50% of the rows repeat another" in verdict.reason
 
 
 @pytest.mark.slow
