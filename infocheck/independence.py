@@ -25,7 +25,7 @@ GROUPINGS = ("donor", "batch")
 QUANTILES = (0.1, 0.5, 0.9)
 GROUPS = 20
 # Genes of each kind that an autocorrelated size, and its error, are computed on.
-SERIES_GENES, ERROR_GENES, ERROR_GROUPS = 200, 20, 10
+SERIES_GENES, ERROR_GENES, ERROR_GROUPS = 100, 20, 10
 # Added to the excess of the design effect before its logarithm is taken.
 _SMALLEST_EXCESS = 0.01
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import f, norm
 
-# An autocorrelation is not followed further than this share of the rows.
-LONGEST_LAG = 0.5
+# Autocorrelations at lags beyond this share of the rows rest on too few of them.
+LONGEST_LAG = 0.25
 
 
 def intraclass_correlation(n: np.ndarray, total: np.ndarray, squares: np.ndarray) -> np.ndarray:
