@@ -388,7 +388,6 @@ def _latent(rng: np.random.Generator, model: _Model, rows: slice) -> np.ndarray:
     latent = _normal(rng, (rows.stop - rows.start, len(model.hidden)))
     regulators, of_targets = latent[:, :p], latent[:, p : p + targets]
     _correlate(rng, regulators)
-    regulators[:, parents:] = regulators[:, : model.duplicates]
     activity = _activity(rng, regulators[:, :parents], model.coupling)
     of_targets *= math.sqrt(1 - model.r2)
     of_targets += math.sqrt(model.r2) * (activity @ model.weights)
@@ -397,6 +396,7 @@ def _latent(rng: np.random.Generator, model: _Model, rows: slice) -> np.ndarray:
         latent += shifts[codes[rows]]
     if model.hidden.any():
         latent += _normal(rng, (len(latent), 1)) * model.hidden
+    latent[:, parents:p] = latent[:, : model.duplicates]
     return latent
 
 
