@@ -75,15 +75,28 @@ class Size:
     high: float
     contrast: float
 
+    @property
+    def is_known(self) -> bool:
+        """Are there enough levels to estimate it well?"""
+        return self.role == "time" or self.levels >= thresholds.MIN_DONORS
+
 
 def effective_size(data: Dataset) -> float:
     """Effective observations for the correlation of the median regulator-target pair.
 
     The smallest over donors, batches and time series that are labelled, and never
-    more than the rows that do not repeat another. Without labels the distinct rows
+    more than the rows that do not repeat another. Of fewer than six donors or
+    batches the upper end of the interval counts: so few say little, and checks that
+    call something impossible must not rest on them. Without labels the distinct rows
     count as independent.
     """
-    return min([float(distinct_rows(data)), *(size.median for size in sizes(data))])
+    found = [size.median if size.is_known else size.high for size in sizes(data)]
+    return min([float(distinct_rows(data)), *found])
+
+
+def deciding(found: list[Size]) -> Size:
+    """The source of dependence to name: the smallest size, of those that are known if any."""
+    return min(found, key=lambda size: (not size.is_known, size.median))
 
 
 def sizes(data: Dataset) -> list[Size]:

@@ -9,6 +9,7 @@ import pytest
 
 from infocheck.dataset import Dataset
 from infocheck.independence import (
+    deciding,
     dependence,
     dependence_table,
     distinct_rows,
@@ -89,7 +90,21 @@ def test_size_of_donors_equals_the_formulas(sound):
 def test_the_smaller_of_donor_and_batch_counts(sound):
     found = {size.role: size.median for size in sizes(opened(sound))}
     assert set(found) == {"donor", "batch"}
-    assert effective_size(opened(sound)) == min(found.values())
+    # Three batches say too little to count below the upper end of their interval.
+    known = [size for size in sizes(opened(sound)) if size.is_known]
+    assert [size.role for size in known] == ["donor"]
+    assert effective_size(opened(sound)) == found["donor"]
+    assert deciding(sizes(opened(sound))).role == "donor"
+
+
+def test_few_batches_count_by_the_upper_end_of_their_interval(sound):
+    """Nothing may be called impossible because of a size that three levels gave."""
+    alone = sound.copy()
+    del alone.obs["donor"]
+    (size,) = sizes(opened(alone))
+    assert not size.is_known
+    assert effective_size(opened(alone)) == min(size.high, 900)
+    assert deciding([size]) is size
 
 
 def test_donor_variance_lowers_the_size():

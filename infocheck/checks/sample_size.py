@@ -12,7 +12,7 @@ import pandas as pd
 from infocheck import plotting, thresholds
 from infocheck.check import Check, Tables
 from infocheck.errors import NotAssessed
-from infocheck.independence import QUANTILES, dependence_table, distinct_rows, seen, sizes
+from infocheck.independence import QUANTILES, deciding, dependence_table, distinct_rows, seen, sizes
 from infocheck.plotting import Chart
 from infocheck.result import Stage, Verdict
 
@@ -85,7 +85,7 @@ class SampleSize(Check):
                 for size in found
             ]
         )
-        least = min(found, key=lambda size: size.median)
+        least = deciding(found)
         most = float(rows["distinct_rows"])
         headline = {
             "statistic": "effective_observations",

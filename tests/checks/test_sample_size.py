@@ -67,7 +67,7 @@ def test_tables_are_judged_and_drawn_again_from_a_document():
 
 
 def test_every_grouping_is_shown_and_the_smaller_counts():
-    tables = run(simulate(n_obs=600, donors=12, batches=3, batch_share=0.3, seed=2)).tables
+    tables = run(simulate(n_obs=600, donors=12, batches=6, batch_share=0.3, seed=2)).tables
     groupings = tables["groupings"].set_index("grouping")
     assert set(groupings.index) == {"donor", "batch"}
     assert tables["size"].iloc[0]["estimate"] == groupings["effective_rows"].min()
