@@ -18,9 +18,9 @@ import anndata as ad
 import numpy as np
 
 from infocheck.dataset import Dataset
+from infocheck.dependence import dependence
 from infocheck.engine import Engine
 from infocheck.errors import InputError
-from infocheck.independence import dependence
 from infocheck.moments import Moments
 from infocheck.stats.shared_noise import nearest
 

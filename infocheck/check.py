@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from infocheck import thresholds
 from infocheck.errors import NotAssessed
 from infocheck.result import Result, Stage, Status, Verdict
 
@@ -82,6 +83,26 @@ class Check:
             )
         seconds = time.perf_counter() - start
         return Result(check=self, verdict=verdict, tables=tables, seed=seed, seconds=seconds)
+
+
+def require_rows(data: Dataset, purpose: str) -> None:
+    """Raise NotAssessed when there are too few rows for any statistic of sampling."""
+    least = thresholds.MIN_OBSERVATIONS_SAMPLING
+    if data.n < least:
+        raise NotAssessed(
+            f"{data.n} observations are too few {purpose}; at least {least} are needed. Bring "
+            "more independent observations."
+        )
+
+
+def optimism(kind: str, donors: float, parts: str) -> str:
+    """A sentence where rows of one donor stand on both sides of a split; else nothing.
+
+    ``kind`` is what the split keeps whole, ``parts`` what it makes (halves, folds).
+    """
+    if kind != "cells" or not donors:
+        return ""
+    return f" This is optimistic: with {donors:.0f} donors the {parts} share donors."
 
 
 def stream(seed: int, name: str) -> np.random.Generator:

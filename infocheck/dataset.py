@@ -119,6 +119,11 @@ class Dataset:
         return replace(self, measured=moments)
 
     @property
+    def labelled_donors(self) -> int:
+        """Number of labelled donors; 0 where none is."""
+        return self.roles["donor"].n_levels if "donor" in self.roles else 0
+
+    @property
     def depth(self) -> np.ndarray | None:
         """Log size factor of each kept row, or None without counts."""
         return None if self.size_factors is None else np.log(self.size_factors)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from infocheck import thresholds
-from infocheck.result import Answer, Result, Stage, Status, Verdict
+from infocheck.result import Answer, Result, Stage, Status, Verdict, findings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -377,8 +377,6 @@ def _link(goal: Goal, stage: Stage, state: StageState, results: Mapping[str, Res
 
 def modules_sampling(results: Mapping[str, Result]) -> Verdict:
     """Sampling as modules need it: agreement of plain correlations between halves."""
-    from infocheck.independence import seen
-
     result = results.get("stability")
     if result is None or "summary" not in result.tables:
         status = result.verdict.status if result else Status.NOT_ASSESSED
@@ -396,7 +394,7 @@ def modules_sampling(results: Mapping[str, Result]) -> Verdict:
         reason="Two halves of the data agree on plain correlations at {estimate:.2f} "
         "({low:.2f}–{high:.2f}); {need:.2f} is needed (a convention, not validated).",
     )
-    cause = seen(result.tables.get("dependence"))
+    cause = findings(result.tables.get("dependence"))
     if verdict.status is not Status.ENOUGH or not cause:
         return verdict
     said = f" No more than borderline, because {cause}: halves agree on that noise too."

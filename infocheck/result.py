@@ -127,6 +127,16 @@ def multiple_of_need(value: float | None, need: float | None, *, at_most: bool) 
     return need / max(value, need / 100) if at_most else max(value, 0.0) / need
 
 
+def findings(table: pd.DataFrame | None) -> str:
+    """What a saved table of findings found, as one clause; empty where nothing was found.
+
+    The table has the columns ``found`` and ``reason``, one row a test.
+    """
+    if table is None or not len(table):
+        return ""
+    return " and ".join(str(reason) for reason in table.loc[table["found"].eq(True), "reason"])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """One check's answer on one data set.

@@ -23,6 +23,7 @@ GROUPS = (
     {
         "dataset",
         "decoys",
+        "dependence",
         "engine",
         "errors",
         "independence",

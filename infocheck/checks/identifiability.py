@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from infocheck import plotting, thresholds
-from infocheck.check import Check, Tables
+from infocheck.check import Check, Tables, require_rows
 from infocheck.errors import NotAssessed
 from infocheck.independence import effective_size
 from infocheck.plotting import Chart
@@ -86,12 +86,7 @@ class Identifiability(Check):
     told_apart: float = thresholds.TOLD_APART
 
     def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
-        if data.n < thresholds.MIN_OBSERVATIONS_SAMPLING:
-            raise NotAssessed(
-                f"{data.n} observations are too few for correlations of regulators; at least "
-                f"{thresholds.MIN_OBSERVATIONS_SAMPLING} are needed. Bring more independent "
-                "observations."
-            )
+        require_rows(data, "for correlations of regulators")
         sums, p = data.moments.total(), data.panel.p
         r = sums.correlation()[:, :p]
         varies = np.flatnonzero(np.diag(r) > 0)

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from infocheck import plotting, thresholds
-from infocheck.check import Check, Tables
-from infocheck.errors import NotAssessed
+from infocheck.check import Check, Tables, require_rows
 from infocheck.plotting import Chart
 from infocheck.result import Verdict
 from infocheck.stats.heritability import Heritability, heritability
@@ -67,12 +66,7 @@ class Power(Check):
     margin: float = thresholds.BOUND_MARGIN
 
     def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
-        if data.n < thresholds.MIN_OBSERVATIONS_SAMPLING:
-            raise NotAssessed(
-                f"{data.n} observations are too few to estimate how predictable targets are; at "
-                f"least {thresholds.MIN_OBSERVATIONS_SAMPLING} are needed. Bring more independent "
-                "observations."
-            )
+        require_rows(data, "to estimate how predictable targets are")
         panel, correlation = data.panel, data.moments.total().correlation()
         gram = correlation[:, : panel.p]
         # Rows, not the effective number: dependent rows can only lower what is reached.

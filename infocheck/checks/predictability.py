@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from infocheck import plotting, thresholds
-from infocheck.check import Check, Tables
+from infocheck.check import Check, Tables, optimism, require_rows
 from infocheck.errors import NotAssessed
 from infocheck.plotting import Chart
 from infocheck.result import Stage, Status, Verdict
@@ -61,14 +61,15 @@ class Predictability(Check):
     misleads = (
         "Predictable is not regulated: cell types, batches, depth and the cell cycle make most "
         "genes predict each other. Without donor labels, cells of one donor fall into several "
-        "folds and the value is optimistic. Heritability is too high with few rows. The number "
+        "folds and the value is optimistic. Where donors differ strongly, those held out are missed "
+        "although cells within a donor are predictable, and the value can lie far below 0. Heritability is too high with few rows. The number "
         "of targets that a regulator predicts counts associations, direct or not."
     )
 
     need: float = thresholds.PREDICTABILITY_NEED
 
     def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
-        _refuse(data)
+        require_rows(data, "to hold some out")
         sampled, others = data.panel.sampled, _others(data)
         targets = np.concatenate([sampled, others])
         own = np.where(targets < data.panel.p, targets, -1)
@@ -85,7 +86,7 @@ class Predictability(Check):
             "regulators": data.panel.p,
             "rows": data.n,
             "folds": data.splits.kind,
-            "labelled_donors": _labelled_donors(data),
+            "labelled_donors": data.labelled_donors,
         }
         records = [
             _record("r2", _r2_interval(scores, judged, data.panel.candidates), self.need, facts),
@@ -122,7 +123,8 @@ class Predictability(Check):
             possible=(-math.inf, 1.0),
             reason="All regulators together predict {estimate:z.1%} ({low:z.1%}–{high:z.1%}) "
             "of the variance of a random target out of sample; {need:.0%} is needed, and "
-            "without any link {floor:z.1%} is reached." + _optimism(row),
+            "without any link {floor:z.1%} is reached."
+            + optimism(row["folds"], row["labelled_donors"], "folds"),
         )
         if verdict.status is Status.ENOUGH and not row["low"] > row["null_95"]:
             return replace(verdict, status=Status.BORDERLINE)
@@ -166,15 +168,6 @@ class _Genetic:
         estimate = float(self.pooled[chosen].mean())
         error = float(jackknife_error(self.without[:, chosen].mean(axis=1)))
         return (estimate, *t_interval(estimate, error, FOLDS, (0.0, 1.0)))
-
-
-def _refuse(data: Dataset) -> None:
-    least = thresholds.MIN_OBSERVATIONS_SAMPLING
-    if data.n < least:
-        raise NotAssessed(
-            f"{data.n} observations are too few to hold some out; at least {least} are needed. "
-            "Bring more independent observations."
-        )
 
 
 def _others(data: Dataset) -> np.ndarray:
@@ -263,15 +256,3 @@ def _regulators(
             "variance": data.moments.total().variance()[: data.panel.p],
         }
     )
-
-
-def _labelled_donors(data: Dataset) -> int:
-    donor = data.roles.get("donor")
-    return donor.n_levels if donor else 0
-
-
-def _optimism(row: pd.Series) -> str:
-    if row["folds"] != "cells" or not row["labelled_donors"]:
-        return ""
-    donors = f"{row['labelled_donors']:.0f} donors"
-    return f" This is optimistic: with {donors} the folds share donors."

@@ -11,10 +11,11 @@ import pandas as pd
 
 from infocheck import plotting, thresholds
 from infocheck.check import Check, Tables
+from infocheck.dependence import dependence_table
 from infocheck.errors import NotAssessed
-from infocheck.independence import QUANTILES, deciding, dependence_table, distinct_rows, seen, sizes
+from infocheck.independence import QUANTILES, deciding, distinct_rows, sizes
 from infocheck.plotting import Chart
-from infocheck.result import Stage, Verdict
+from infocheck.result import Stage, Verdict, findings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,7 +109,7 @@ class SampleSize(Check):
         return {**headed, "pairs": pd.DataFrame(pairs), **tables}
 
     def judge(self, tables: Tables) -> Verdict:
-        cause = seen(tables.get("dependence"))
+        cause = findings(tables.get("dependence"))
         if "size" not in tables:
             rows = tables["rows"].iloc[0]["rows"]
             raise NotAssessed(

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.stats import t
 
 from infocheck import plotting, thresholds
-from infocheck.check import Check, Tables
+from infocheck.check import Check, Tables, require_rows
 from infocheck.errors import NotAssessed
 from infocheck.plotting import Chart
 from infocheck.result import Stage, Verdict
@@ -149,12 +149,7 @@ class Specificity(Check):
 
 
 def _refuse(data: Dataset) -> None:
-    least = thresholds.MIN_OBSERVATIONS_SAMPLING
-    if data.n < least:
-        raise NotAssessed(
-            f"{data.n} observations are too few to hold some out; at least {least} are needed. "
-            "Bring more independent observations."
-        )
+    require_rows(data, "to hold some out")
     decoys = data.decoys
     if not decoys.draws.size:
         raise NotAssessed(

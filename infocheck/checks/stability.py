@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from infocheck import plotting, thresholds
-from infocheck.check import Check, Tables
+from infocheck.check import Check, Tables, optimism, require_rows
+from infocheck.dependence import dependence_table
 from infocheck.errors import NotAssessed
-from infocheck.independence import dependence_table, seen
 from infocheck.plotting import Chart
-from infocheck.result import Stage, Status, Verdict
+from infocheck.result import Stage, Status, Verdict, findings
 from infocheck.splits import SPLITS
 from infocheck.stats import learning
 from infocheck.stats.partial import shrinkage_weight
@@ -104,7 +104,7 @@ class Stability(Check):
             facts={
                 "rows": sum(splits[0].rows),
                 "halves": data.splits.kind,
-                "labelled_donors": _labelled_donors(data),
+                "labelled_donors": data.labelled_donors,
             },
         )
         context = {}
@@ -155,10 +155,11 @@ class Stability(Check):
             possible=(-1.0, 1.0),
             reason=f"Two halves of the {_UNITS[row['halves']]} agree on the ranking of edges at "
             "{estimate:z.3f} ({low:z.3f}–{high:z.3f}); "
-            "the need is {need:.2f}, the floor {floor:.2f}." + _optimism(row),
+            "the need is {need:.2f}, the floor {floor:.2f}."
+            + optimism(row["halves"], row["labelled_donors"], "halves"),
         )
         undecided = verdict.status in (Status.ENOUGH, Status.BORDERLINE)
-        if undecided and (cause := seen(tables.get("dependence"))):
+        if undecided and (cause := findings(tables.get("dependence"))):
             # Shared noise makes halves agree without any network.
             said = f" No more than borderline, because {cause}: halves agree on that noise too."
             verdict = replace(verdict, status=Status.BORDERLINE, reason=verdict.reason + said)
@@ -214,12 +215,7 @@ def _scored(halves: list, edges: Edges, data: Dataset) -> list[Split]:
 
 
 def _refuse(data: Dataset) -> None:
-    if data.n < thresholds.MIN_OBSERVATIONS_SAMPLING:
-        raise NotAssessed(
-            f"{data.n} observations are too few to be split into halves; at least "
-            f"{thresholds.MIN_OBSERVATIONS_SAMPLING} are needed. Bring more independent "
-            "observations."
-        )
+    require_rows(data, "to be split into halves")
     share = _unreplicated(data)
     if share > 0.5:
         raise NotAssessed(
@@ -329,17 +325,3 @@ def _split_table(splits: list[Split]) -> pd.DataFrame:
             for name in RANKED
         ]
     )
-
-
-def _labelled_donors(data: Dataset) -> int:
-    donor = data.roles.get("donor")
-    return donor.n_levels if donor else 0
-
-
-def _optimism(row: pd.Series) -> str:
-    if row["halves"] != "cells":
-        return ""
-    if row["labelled_donors"]:
-        donors = f"{row['labelled_donors']:.0f} donors"
-        return f" This is optimistic: with {donors} the halves share donors."
-    return ""
