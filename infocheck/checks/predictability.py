@@ -61,9 +61,10 @@ class Predictability(Check):
     misleads = (
         "Predictable is not regulated: cell types, batches, depth and the cell cycle make most "
         "genes predict each other. Without donor labels, cells of one donor fall into several "
-        "folds and the value is optimistic. Where donors differ strongly, those held out are missed "
-        "although cells within a donor are predictable, and the value can lie far below 0. Heritability is too high with few rows. The number "
-        "of targets that a regulator predicts counts associations, direct or not."
+        "folds and the value is optimistic. Where donors differ strongly, those held out are "
+        "missed although cells within a donor are predictable, and the value can lie far below "
+        "0. Heritability is too high with few rows. The number of targets that a regulator "
+        "predicts counts associations, direct or not."
     )
 
     need: float = thresholds.PREDICTABILITY_NEED
