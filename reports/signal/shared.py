@@ -18,10 +18,9 @@ import pandas as pd
 
 from infocheck import InputError, assess
 from infocheck.check import all_checks
-from infocheck.report import Report
-from infocheck.report.words import STATUS
+from infocheck.report import Report, words
 
-COLUMNS = ("status", "estimate", "low", "high", "seconds")
+COLUMNS = ("mark", "status", "estimate", "low", "high", "seconds")
 SERIES = re.compile(r"^(syntren_.*)_n(\d+)$")
 
 
@@ -31,7 +30,14 @@ def measured(path: Path) -> tuple[list[dict], dict]:
     rows = []
     for name, result in report.results.items():
         verdict = result.verdict
-        values = (verdict.status.value, verdict.estimate, verdict.low, verdict.high, result.seconds)
+        values = (
+            words.check_mark(result).glyph,
+            verdict.status.value,
+            verdict.estimate,
+            verdict.low,
+            verdict.high,
+            result.seconds,
+        )
         rows.append({"data": path.stem, "check": name, **dict(zip(COLUMNS, values, strict=True))})
     return rows, facts(path, report)
 
@@ -55,18 +61,16 @@ def facts(path: Path, report: Report) -> dict:
 
 
 def cell(row: pd.Series) -> str:
-    mark = STATUS[row["status"]].glyph
     if pd.isna(row["estimate"]):
-        return mark
-    return f"{mark} {row['estimate']:.3g}"
+        return row["mark"]
+    return f"{row['mark']} {row['estimate']:.3g}"
 
 
 def page(checks: pd.DataFrame, sets: pd.DataFrame, failed: list[str]) -> str:
     names = [check.name for check in all_checks()]
     text = checks.assign(text=checks.apply(cell, axis=1)).set_index(["data", "check"])["text"]
-    legend = ", ".join(
-        f"{STATUS[s].glyph} {STATUS[s].word.lower()}" for s in STATUS if s != "error"
-    )
+    marks = dict.fromkeys([*words.STATUS.values(), words.EXPLAINS])
+    legend = ", ".join(f"{mark.glyph} {mark.word.lower()}" for mark in marks)
     head = ["data", "rows", "regulators", *names, "edges", "limited by", "at best"]
     lines = [
         "# All checks over all data sets",
