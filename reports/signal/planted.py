@@ -103,8 +103,9 @@ def stage(name: str) -> dict:
 
 DEFECTS = {
     "sound": Defect("nothing planted", "no stage limiting", nothing_excluded),
-    "depth": Defect("40 counts per cell", **stage("measurement"), switches={"depth": 40.0}),
-    "less_depth": Defect("150 counts per cell", **stage("measurement"), switches={"depth": 150.0}),
+    "depth_20": Defect("20 counts per cell", **stage("measurement"), switches={"depth": 20.0}),
+    "depth_40": Defect("40 counts per cell", **stage("measurement"), switches={"depth": 40.0}),
+    "depth_150": Defect("150 counts per cell", **stage("measurement"), switches={"depth": 150.0}),
     "donors": Defect(
         "25 cells from each of 6 donors",
         **stage("sampling"),
@@ -174,9 +175,10 @@ def table(rows: list[dict[str, object]], runs: int) -> str:
     settings = ", ".join(f"`{key}={value:g}`" for key, value in SOUND.items())
     lines += [
         "",
-        "With 150 counts per cell some regulators are still readable, and what depends on depth "
-        "falls faster than the share that is: among limiting stages the smallest multiple of its "
-        "need is named, so sampling or predictability often comes before measurement there.",
+        "With 40 and more so with 150 counts per cell some regulators are still readable, and what "
+        "depends on depth falls faster than the share that is: among limiting stages the smallest "
+        "multiple of its need is named, so sampling or predictability often comes before "
+        "measurement there.",
     ]
     return "\n".join([*lines, "", f"Sound data: `infocheck.simulate` with {settings}.", ""])
 

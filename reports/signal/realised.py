@@ -198,11 +198,11 @@ def page(found: pd.DataFrame) -> str:
     lines = [
         "# Upper bound against what was realised",
         "",
-        "`python reports/signal/realised.py --data FOLDER --simulated 20`: data sets whose network "
-        "generated them, and 20 simulated ones. Normalised AUPR of the tested methods (correlation, "
-        "shrinkage partial correlation, lasso entry) and of their consensus, over all pairs of "
-        "regulator and target and as a mean over regulators (*each*). A wrong gold standard is "
-        "left out.",
+        "`python reports/signal/realised.py --data FOLDER --simulated 20`: data sets whose "
+        "network generated them, and 20 simulated ones. Normalised AUPR of the tested methods "
+        "(correlation, shrinkage partial correlation, lasso entry) and of their consensus, over "
+        "all pairs of regulator and target and as a mean over regulators (*each*). A wrong gold "
+        "standard is left out.",
         "",
     ]
     columns = ["name", "rows", "regulators", "h2", *dict.fromkeys(sum(PAIRS, ()))]
