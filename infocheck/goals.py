@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from infocheck import thresholds
+from infocheck import lift, thresholds
 from infocheck.result import Answer, Result, Stage, Status, Verdict, findings
 
 if TYPE_CHECKING:
@@ -93,79 +93,6 @@ BOUNDED = {
     "regulator_targets": "targets of one regulator",
     "whole_network": "all edges",
 }
-
-LIFT = {
-    Stage.MEASUREMENT: "More reads per cell, or pooled profiles per donor and cell type.",
-    Stage.SAMPLING: "More independent observations: donors, conditions or perturbations. "
-    "More cells of the same donors help less.",
-    Stage.PREDICTABILITY: "Conditions in which the regulators vary more.",
-    Stage.SPECIFICITY: "Evidence other than co-expression: perturbations, binding or motifs.",
-    Stage.CONFOUNDING: "Spread conditions and donors over batches; two samples of each "
-    "condition in a common batch are the least.",
-    Stage.PROXY: "Protein, activity or perturbation data for the regulators.",
-}
-_LIFT_INPUT = "Perturb regulators, and label the perturbation of each observation."
-# Only where a closed form exists is a gain given; the rest would need a power simulation.
-NOT_FORECAST = "The effect is not forecast."
-# What is doubled, by what the halves of the stability check keep whole.
-_DOUBLED = {
-    "donors": "donors",
-    "blocks": "time points",
-    "cells": "observations",
-    "shared": "cells of the same donors",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gain:
-    """What twice the data of one kind would bring to a statistic of a stage.
-
-    Attributes
-    ----------
-    doubled
-        What there would be twice as much of.
-    statistic
-        Name of what is forecast, to follow "the".
-    now, then, low, high
-        Its value now, with twice the data, and the 95 % band of the latter.
-    share
-        Is it a share, to be shown in per cent?
-    caveat
-        What the figure does not cover; follows the band.
-    """
-
-    doubled: str
-    statistic: str
-    now: float
-    then: float
-    low: float
-    high: float
-    share: bool
-    caveat: str = ""
-
-    def shown(self, value: float) -> str:
-        return f"{value:.0%}" if self.share else f"{value:.2f}"
-
-    @property
-    def band(self) -> str:
-        # Negative ends read badly with a dash between them.
-        join = " to " if self.low < 0 else "–"
-        low = f"{100 * self.low:.0f}" if self.share and join == "–" else self.shown(self.low)
-        return f"{low}{join}{self.shown(self.high)}"
-
-    @property
-    def sentence(self) -> str:
-        if self.share:
-            return (
-                f"Twice the {self.doubled} would bring {self.shown(self.then)} ({self.band}) of "
-                f"regulators to a reliability of {thresholds.READABLE}, from "
-                f"{self.shown(self.now)}."
-            )
-        return (
-            f"Twice the {self.doubled} would bring the {self.statistic} from "
-            f"{self.shown(self.now)} to {self.shown(self.then)} ({self.band}){self.caveat}; that "
-            "of partial correlations is not forecast."
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -306,7 +233,7 @@ def _decide(
             verdict=Answer.EXCLUDED,
             limiting_stage=Stage.SAMPLING,
             reason=reason,
-            lift=_with_gain(Stage.SAMPLING, results),
+            lift=lift.sentence(Stage.SAMPLING, results),
             path=path,
         )
     if goal.inputs and not any(role_levels.get(r, 0) >= goal.levels for r in goal.inputs):
@@ -315,7 +242,7 @@ def _decide(
             verdict=Answer.EXCLUDED,
             limiting_stage=Stage.CONFOUNDING,
             reason=goal.absent,
-            lift=f"{_LIFT_INPUT} {NOT_FORECAST}",
+            lift=f"{lift.PERTURB} {lift.NOT_FORECAST}",
             path={**path, Stage.CONFOUNDING: Status.LIMITING},
         )
 
@@ -327,7 +254,7 @@ def _decide(
             verdict=Answer.EXCLUDED,
             limiting_stage=Stage.MEASUREMENT,
             reason=f"None of {readable[1]} regulators is measured well enough to be a predictor.",
-            lift=_with_gain(Stage.MEASUREMENT, results),
+            lift=lift.sentence(Stage.MEASUREMENT, results),
             path={**path, Stage.MEASUREMENT: Status.LIMITING},
             regulators=readable,
         )
@@ -464,66 +391,9 @@ def _donors_apart(results: Mapping[str, Result]) -> bool:
 def _lift(weakest: _Link, results: Mapping[str, Result]) -> str | None:
     """What would lift the weakest link; of one that was not assessed, what to bring."""
     if weakest.status is not Status.NOT_ASSESSED:
-        return _with_gain(weakest.stage, results)
+        return lift.sentence(weakest.stage, results)
     _, bring, what = weakest.reason.partition("Bring ")
     return f"{bring}{what}" or None
-
-
-def _with_gain(stage: Stage, results: Mapping[str, Result]) -> str:
-    """The remedy of a stage, and what twice of it would bring."""
-    found = gain(stage, results)
-    return f"{LIFT[stage]} {found.sentence if found else NOT_FORECAST}"
-
-
-def gain(stage: Stage | None, results: Mapping[str, Result]) -> Gain | None:
-    """What twice the depth or twice the independent rows would bring; None elsewhere.
-
-    Read from the tables ``depth`` of reliability and ``learning`` of stability.
-    Never the agreement of partial correlations: it can fall as rows are added.
-    """
-    if stage is Stage.MEASUREMENT:
-        return _depth_gain(results.get("reliability"))
-    if stage is Stage.SAMPLING:
-        return _rows_gain(results.get("stability"))
-    return None
-
-
-def _depth_gain(result: Result | None) -> Gain | None:
-    if result is None or "depth" not in result.tables:
-        return None
-    table = result.tables["depth"]
-    now, then = table[table["depth"] == 1], table[table["depth"] == 2]
-    return _gain(
-        now, then, doubled="UMIs per cell", statistic="share of readable regulators", share=True
-    )
-
-
-def _rows_gain(result: Result | None) -> Gain | None:
-    if result is None or not {"learning", "summary"} <= set(result.tables):
-        return None
-    table = result.tables["learning"]
-    row = result.tables["summary"].set_index("statistic").loc["stab_c"]
-    shared = row["halves"] == "cells" and (row["labelled_donors"] or 0) > 0
-    return _gain(
-        table[table["data"] == "observed"].tail(1),
-        table[table["data"] == "forecast"],
-        doubled=_DOUBLED["shared" if shared else row["halves"]],
-        statistic="agreement of plain correlations",
-        share=False,
-        caveat=" between halves that share donors" if shared else "",
-    )
-
-
-def _gain(now: pd.DataFrame, then: pd.DataFrame, **words: str | bool) -> Gain | None:
-    """From one row each; None where either is missing or holds no number."""
-    if len(now) != 1 or len(then) != 1:
-        return None
-    values = [now["estimate"].iloc[0], *then[["estimate", "low", "high"]].iloc[0]]
-    # A document has null where a number was not finite.
-    if not all(value is not None and math.isfinite(value) for value in values):
-        return None
-    names = ("now", "then", "low", "high")
-    return Gain(**words, **dict(zip(names, map(float, values), strict=True)))
 
 
 def _reason(goal: Goal, weakest: _Link, verdict: Answer, readable: tuple[int, int] | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 import pytest
 
-from infocheck import goals
+from infocheck import goals, lift
 from infocheck.check import Check, by_name
 from infocheck.result import Answer, Result, Stage, Status, Verdict
 
@@ -182,11 +182,11 @@ def test_lift_of_depth_is_read_from_the_table():
     low = reliability(Status.LIMITING, 0.22)
     known = decide(sound() | {"reliability": with_table(low, depth=depth_table())})
     assert known["whole_network"].lift == (
-        f"{goals.LIFT[Stage.MEASUREMENT]} Twice the UMIs per cell would bring 38% (31–46%) of "
+        f"{lift.REMEDIES[Stage.MEASUREMENT]} Twice the UMIs per cell would bring 38% (31–46%) of "
         "regulators to a reliability of 0.2, from 22%."
     )
     unknown = decide(sound() | {"reliability": low})["whole_network"]
-    assert unknown.lift == f"{goals.LIFT[Stage.MEASUREMENT]} {goals.NOT_FORECAST}"
+    assert unknown.lift == f"{lift.REMEDIES[Stage.MEASUREMENT]} {lift.NOT_FORECAST}"
 
 
 @pytest.mark.parametrize(
@@ -221,22 +221,22 @@ def test_lift_of_sampling_is_read_from_the_table(halves, donors, said):
 def test_without_a_forecast_none_is_claimed(then):
     low = with_table(stability(Status.LIMITING, 0.05), learning=learning_table(then))
     found = decide(sound() | {"stability": low})["confident_edges"]
-    assert found.lift == f"{goals.LIFT[Stage.SAMPLING]} {goals.NOT_FORECAST}"
+    assert found.lift == f"{lift.REMEDIES[Stage.SAMPLING]} {lift.NOT_FORECAST}"
     shallow = with_table(reliability(Status.LIMITING), depth=depth_table().head(1))
-    assert goals.gain(Stage.MEASUREMENT, {"reliability": shallow}) is None
+    assert lift.gain(Stage.MEASUREMENT, {"reliability": shallow}) is None
 
 
 def test_other_stages_have_no_closed_form():
     for stage in (Stage.PREDICTABILITY, Stage.SPECIFICITY, Stage.CONFOUNDING, Stage.PROXY, None):
-        assert goals.gain(stage, sound()) is None
+        assert lift.gain(stage, sound()) is None
     found = decide(sound() | {"predictability": gate(Stage.PREDICTABILITY, Status.LIMITING)})
-    assert found["whole_network"].lift.endswith(goals.NOT_FORECAST)
-    assert found["edge_direction"].lift.endswith(goals.NOT_FORECAST)
+    assert found["whole_network"].lift.endswith(lift.NOT_FORECAST)
+    assert found["edge_direction"].lift.endswith(lift.NOT_FORECAST)
 
 
 def test_a_band_below_zero_reads_as_two_numbers():
     low = with_table(stability(Status.LIMITING), learning=learning_table((0.04, -0.02, 0.1)))
-    assert goals.gain(Stage.SAMPLING, {"stability": low}).band == "-0.02 to 0.10"
+    assert lift.gain(Stage.SAMPLING, {"stability": low}).band == "-0.02 to 0.10"
 
 
 def test_nothing_assessed_is_not_assessed_never_a_pass():

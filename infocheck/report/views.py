@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infocheck import goals as judging
+from infocheck import lift as lifting
 from infocheck.references import REFERENCES
 from infocheck.report import digits, tables, words
 from infocheck.report.regulators import KEY, TABLE, join
@@ -422,7 +423,7 @@ def advice(report: Report) -> list[dict]:
     items = []
     for lift, verdicts in found.items():
         action, more = sentences(lift)
-        gain = judging.gain(verdicts[0].limiting_stage, report.results)
+        gain = lifting.gain(verdicts[0].limiting_stage, report.results)
         if gain is None or gain.sentence not in lift:
             gain = None
         stages = dict.fromkeys(v.limiting_stage for v in verdicts if v.limiting_stage)
@@ -434,7 +435,7 @@ def advice(report: Report) -> list[dict]:
             {
                 "action": action.rstrip("."),
                 # The column beside it says so already.
-                "more": more.replace(judging.NOT_FORECAST, "").strip(),
+                "more": more.replace(lifting.NOT_FORECAST, "").strip(),
                 "gain": gain,
                 "concerns": concerns,
                 "stages": [words.STAGES[stage].inline for stage in stages],

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 import fakes
 import pytest
 
-from infocheck import goals
+from infocheck import goals, lift
 from infocheck.report import digits, document, tables, terminal, views
 from infocheck.result import INFINITY, Status, Verdict
 
@@ -328,4 +328,4 @@ def test_a_gain_stands_with_its_band_beside_the_remedy(make):
     assert "from 8%." in section
     # Without a gain the column says so, and the text does not say it again.
     assert "<b>Not forecast</b>" in section
-    assert goals.NOT_FORECAST not in section
+    assert lift.NOT_FORECAST not in section
