@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import anndata as ad
 import numpy as np
-import pytest
 
 from infocheck.checks.specificity import NOT_TOLD, Specificity
 from infocheck.dataset import Dataset
@@ -86,46 +85,10 @@ def test_a_network_under_a_global_factor_shows_beyond_components():
     assert row(result, "beyond_components")["low"] > 2
 
 
-def test_decoys_resemble_their_regulators_and_are_nobody_else():
-    data = Dataset.open(network(r2=0.5), seed=3)
-    decoys, names = data.decoys, data.names
-    judged = set(names(decoys.targets))
-    for draw in decoys.draws:
-        chosen = names(draw)
-        assert len(set(chosen)) == len(decoys.regulators) == 30
-        assert not judged & set(chosen)
-        assert not any(name.startswith("TF") for name in chosen)
-    level = np.log(data.scan.mean[data.panel.genes])
-    gap = np.abs(level[decoys.regulators] - level[decoys.draws]).mean()
-    random = np.abs(level[decoys.regulators] - level[30 : 30 + decoys.draws.size].reshape(3, -1))
-    assert gap < random.mean() / 2
-
-
-def test_matching_is_the_best_assignment():
-    from itertools import permutations
-
-    from infocheck.decoys import nearest
-
-    place = np.random.default_rng(1).normal(size=(9, 2))
-    genes, pool = np.arange(4), np.arange(4, 9)
-    found = nearest(place, genes, pool)
-
-    def cost(chosen):
-        return ((place[genes] - place[list(chosen)]) ** 2).sum()
-
-    assert cost(found) == pytest.approx(min(cost(c) for c in permutations(pool, 4)))
-
-
 def test_a_selection_of_genes_is_not_assessed():
     result = run(simulate(200, 100, 40))
     assert result.verdict.status is Status.NOT_ASSESSED
     assert "80 are needed" in result.verdict.reason
-
-
-def test_few_other_genes_leave_fewer_targets():
-    data = Dataset.open(simulate(200, 120, 30))
-    assert len(data.decoys.targets) == 60
-    assert data.decoys.draws.shape == (3, 30)
 
 
 def test_the_same_seed_gives_the_same_numbers():
