@@ -40,7 +40,7 @@ def describe(check: Check) -> str:
     """The page of a check for a terminal."""
     facts = _facts(check)
     role = "decides" if check.gate else "explains"
-    stage = f"{role} the stage {facts['stage']}" if facts["stage"] else "explains all stages"
+    stage = f"{role} the stage {facts['stage']}" if facts["stage"] else "explains, decides nothing"
     settings = [f"{name} = {value}" for name, value in facts["thresholds"].items()]
     rows = [
         ("Computed", [facts["computed"]]),
@@ -65,7 +65,9 @@ def overview(checks: Iterable[Check]) -> str:
         if not lines and stage is not None:
             lines = [f"  ({UNCHECKED})"]
         if lines:
-            blocks.append("\n".join([str(stage or "all stages"), *lines]))
+            blocks.append(
+                "\n".join([str(stage or "no stage: these explain and decide nothing"), *lines])
+            )
     return "\n".join(blocks)
 
 
