@@ -29,6 +29,8 @@ from infocheck.simulate import simulate
 from infocheck.stats.resampling import share_interval
 
 GOAL = "confident_edges"
+# Runs of each defect whose page is made and read.
+PAGES = 10
 # Sound: deep counts of 15 donors, a strong network, and genes outside of it.
 SOUND = {
     "n_obs": 1500,
@@ -66,16 +68,14 @@ def names_duplicates(report: Report, count: int) -> tuple[bool, str]:
     return found == count, f"{found} of {count} from {first}"
 
 
-def blind(report: Report, words: str) -> tuple[bool, str]:
-    """Never supported as a network, and the page prints what it cannot see."""
+def never_supported(report: Report) -> tuple[bool, str]:
+    """No network may be called supported where a hidden cause is planted."""
     claimed = [
         key
         for key, verdict in report.goals.items()
         if verdict.goal.is_network and verdict.verdict is Answer.SUPPORTED
     ]
-    printed = words in report.to_html()
-    said = " ".join(claimed) or "nothing supported"
-    return printed and not claimed, said if printed else f"{said}; blind spot not printed"
+    return not claimed, " ".join(claimed) or "nothing supported"
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,8 @@ class Defect:
     says: Callable[[Report], tuple[bool, str]]
     switches: dict = field(default_factory=dict)
     shuffled: bool = False
+    # What the page must print; read in the first runs, since a page takes longer than a run.
+    printed: str = ""
 
     def data(self, seed: int) -> anndata.AnnData:
         adata = simulate(**{**SOUND, **self.switches, "seed": seed})
@@ -128,22 +130,27 @@ DEFECTS = {
     "hidden": Defect(
         "40 % of the variance is a factor that nobody recorded",
         "never supported, blind spot printed",
-        partial(blind, words="factors that nobody recorded"),
+        never_supported,
         {"hidden_share": 0.4},
+        printed="factors that nobody recorded",
     ),
     "coupling": Defect(
         "mRNA correlates 0.3 with activity",
         "never supported, blind spot printed",
-        partial(blind, words="activity does not follow their mRNA"),
+        never_supported,
         {"coupling": 0.3},
+        printed="activity does not follow their mRNA",
     ),
 }
 
 
 def run(task: tuple[str, int]) -> dict[str, object]:
     name, seed = task
-    report = assess(DEFECTS[name].data(seed), jobs=1)
-    right, found = DEFECTS[name].says(report)
+    defect = DEFECTS[name]
+    report = assess(defect.data(seed), jobs=1)
+    right, found = defect.says(report)
+    if defect.printed and seed < PAGES and defect.printed not in report.to_html():
+        right, found = False, "blind spot not printed"
     verdict = report.goals[GOAL]
     row = {"defect": name, "seed": seed, "right": int(right), "found": found}
     row |= {"verdict": verdict.verdict.value}
@@ -179,6 +186,8 @@ def table(rows: list[dict[str, object]], runs: int) -> str:
         "depends on depth falls faster than the share that is: among limiting stages the smallest "
         "multiple of its need is named, so sampling or predictability often comes before "
         "measurement there.",
+        "",
+        f"Blind spots are looked for on the pages of the first {PAGES} runs.",
     ]
     return "\n".join([*lines, "", f"Sound data: `infocheck.simulate` with {settings}.", ""])
 
