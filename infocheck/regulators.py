@@ -187,9 +187,11 @@ def too_few(found: int, source: str) -> InputError:
         hint = " The rule needs human or mouse gene symbols."
     elif source.startswith("JASPAR"):
         hint = " JASPAR names genes by their symbols."
+    # Recall and precision, in brackets behind a list, are not what went wrong.
+    asked = re.sub(r" [(][^(]*recall.*[)]$", "", source)
     return InputError(
         f"{counted} left among the genes that vary, and at least 3 are needed; asked was: "
-        f"{source}.{hint} Say who may regulate with {OPTIONS}."
+        f"{asked}.{hint} Say who may regulate with {OPTIONS}."
     )
 
 

@@ -493,7 +493,9 @@ def test_interrupt_signal(tmp_path):
     process = stubbed_process(
         "report",
         "--demo",
-        change="import time; stub.during = lambda: (print('on', flush=True), time.sleep(60))",
+        # A shell that runs the tests in its background hands down that SIGINT is ignored.
+        change="import signal, time; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "stub.during = lambda: (print('on', flush=True), time.sleep(60))",
         cwd=tmp_path,
     )
     assert process.stdout.readline().strip() == b"on"
