@@ -161,7 +161,6 @@ class Predictability(Check):
 class _Genetic:
     """Heritability of all targets, and without each fold."""
 
-    flat: np.ndarray
     pooled: np.ndarray
     without: np.ndarray
 
@@ -210,14 +209,14 @@ def _r2_interval(scores: Scores, chosen: np.ndarray, candidates: int) -> tuple[f
 def _heritability(data: Dataset, targets: np.ndarray, own: np.ndarray) -> _Genetic:
     p, total = data.panel.p, data.moments.total()
 
-    def one(sums: CrossSums) -> tuple[np.ndarray, np.ndarray]:
+    def pooled(sums: CrossSums) -> np.ndarray:
         correlation = sums.correlation()
-        found = heritability(correlation[:, :p], correlation[:, targets], sums.n, own)
-        return found.h2, found.pooled
+        return heritability(correlation[:, :p], correlation[:, targets], sums.n, own).pooled
 
     # Beyond the total, one without each fold: replicates of the jackknife.
-    parts = data.engine.map(one, [total, *(total - fold for fold in data.moments.folds)])
-    return _Genetic(parts[0][0], parts[0][1], np.stack([pooled for _, pooled in parts[1:]]))
+    parts = [total, *(total - fold for fold in data.moments.folds)]
+    whole, *without = data.engine.map(pooled, parts)
+    return _Genetic(whole, np.stack(without))
 
 
 def _permuted(data: Dataset, rng: np.random.Generator) -> np.ndarray:
