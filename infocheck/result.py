@@ -83,7 +83,7 @@ class Verdict:
         estimate: float | None,
         low: float | None,
         high: float | None,
-        need: float,
+        need: float | None,
         floor: float | None,
         unit: str,
         reason: str,
@@ -93,7 +93,8 @@ class Verdict:
         """Hold an interval against a need and a floor.
 
         ``enough`` when the whole interval is at or beyond the need, ``limiting``
-        when the whole interval is below the floor, else ``borderline``. A number
+        when the whole interval is below the floor, else ``borderline``; so it is always
+        for a check that only explains and has neither. A number
         that is not finite, out of ``possible``, or outside its own interval is an
         ``error``, never a pass. ``reason`` is a format string over the arguments.
         """
@@ -108,10 +109,8 @@ class Verdict:
                 "impossible: nothing is concluded from it.",
                 unit=unit,
             )
-        if at_most:
-            passed, failed = high <= need, floor is not None and low > floor
-        else:
-            passed, failed = low >= need, floor is not None and high < floor
+        passed = need is not None and (high <= need if at_most else low >= need)
+        failed = floor is not None and (low > floor if at_most else high < floor)
         status = Status.ENOUGH if passed else Status.LIMITING if failed else Status.BORDERLINE
         values = {"estimate": estimate, "low": low, "high": high, "need": need, "floor": floor}
         return cls(status=status, reason=reason.format(**values), unit=unit, **values)

@@ -74,3 +74,14 @@ def test_never_a_pass_without_finite_ordered_numbers(numbers):
     if verdict.status is Status.ENOUGH:
         assert all(map(math.isfinite, numbers))
         assert 0.2 <= low <= estimate <= high
+
+
+def test_without_need_and_floor_it_is_neutral_and_impossible_numbers_are_still_refused():
+    def explained(estimate):
+        return Verdict.against(
+            estimate=estimate, low=0.1, high=0.9, need=None, floor=None, unit="share", reason="."
+        )
+
+    assert explained(0.5).status is Status.BORDERLINE
+    assert explained(0.5).need is None
+    assert explained(float("nan")).status is Status.ERROR

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ from infocheck.check import Check, Tables, require_rows
 from infocheck.errors import NotAssessed
 from infocheck.independence import effective_size
 from infocheck.plotting import Chart
-from infocheck.result import INFINITY, Status, Verdict
+from infocheck.result import INFINITY, Verdict
 from infocheck.stats import identifiability as stats
 from infocheck.stats.reliability import thinned
 from infocheck.stats.resampling import share_interval
@@ -159,12 +159,11 @@ class Identifiability(Check):
         more = f" The largest group that only stands together has {group:.0f}." if group else ""
         if pd.isna(row["largest_correlation_told_apart"]):
             more = " With so few observations not even uncorrelated regulators can be told apart."
-        verdict = Verdict.against(
+        return Verdict.against(
             estimate=row["estimate"],
             low=row["low"],
             high=row["high"],
-            # Nothing is needed, so nothing is enough; impossible numbers are still refused.
-            need=np.inf,
+            need=None,
             floor=None,
             unit=f"{self.unit} at an assumed R² of {row['assumed_r2']:g}",
             possible=(0.0, 1.0),
@@ -173,7 +172,6 @@ class Identifiability(Check):
             f"{row['assumed_r2']:.0%} of its target in {row['effective_observations']:,.0f} "
             f"effective observations; this explains, and never predicts or decides.{more}",
         )
-        return verdict if verdict.status is Status.ERROR else replace(verdict, need=None)
 
     def plot(self, tables: Tables) -> Mapping[str, Chart]:
         row = tables["summary"].iloc[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -106,11 +106,11 @@ class Power(Check):
 
     def judge(self, tables: Tables) -> Verdict:
         best = _best(tables["bound"], POOLED)
-        verdict = Verdict.against(
+        return Verdict.against(
             estimate=best["estimate"],
             low=best["low"],
             high=best["high"],
-            need=np.inf,  # there is none: a bound is no pass
+            need=None,  # a bound is no pass
             floor=None,
             unit=self.unit,
             possible=(-1.0, 1.0),
@@ -119,7 +119,6 @@ class Power(Check):
             "{estimate:.2f} ({low:.2f}–{high:.2f}; 0 is guessing, 1 is perfect): an upper bound, "
             "never a forecast.",
         )
-        return replace(verdict, need=None)
 
     def plot(self, tables: Tables) -> Mapping[str, Chart]:
         bound = tables["bound"]

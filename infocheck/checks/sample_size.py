@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -119,11 +119,11 @@ class SampleSize(Check):
                 + "Bring donor labels (--donor)."
             )
         row = tables["size"].iloc[0]
-        held = Verdict.against(
+        return Verdict.against(
             estimate=row["estimate"],
             low=row["low"],
             high=row["high"],
-            need=math.inf,  # nothing is demanded: the status stays the neutral one
+            need=None,
             floor=None,
             unit=self.unit,
             possible=(0.0, float(row["distinct_rows"]) * (1 + 1e-9)),
@@ -131,7 +131,6 @@ class SampleSize(Check):
             "({low:,.0f}–{high:,.0f}) independent observations for the median pair of regulator "
             "and target; no number is demanded, stability decides." + _more(row, cause),
         )
-        return replace(held, need=None)
 
     def plot(self, tables: Tables) -> Mapping[str, Chart]:
         if "groupings" not in tables:
