@@ -108,7 +108,7 @@ def _halves(data: Dataset) -> _Halves | None:
     if len(values) < MIN_ROWS or len(columns) < MIN_GENES:
         return None
     middle = len(columns) // 2
-    chosen = shared_noise.standardised(values[:, columns[:middle]])
+    chosen = shared_noise.varying(values[:, columns[:middle]])
     return _Halves(chosen, columns[middle:], shared_noise.nearest(chosen, NEIGHBOURS.stop))
 
 
@@ -145,7 +145,7 @@ def _residuals(data: Dataset, halves: _Halves) -> Finding | None:
     time = data.roles.get("time")
     if time is not None and time.is_series:
         return None  # neighbours in time are alike by themselves
-    tested = shared_noise.standardised(data.moments.sample.values[:, halves.tested])
+    tested = shared_noise.varying(data.moments.sample.values[:, halves.tested])
     shared = shared_noise.shared_residuals(halves.chosen, tested, halves.neighbours[:, NEIGHBOURS])
     if not math.isfinite(shared.value):
         return None
@@ -164,7 +164,7 @@ def _residuals(data: Dataset, halves: _Halves) -> Finding | None:
 def _rank(data: Dataset) -> Finding | None:
     """Any values: do the rows fill all directions, as measurement noise does?"""
     columns = _mixed(data)[:RANK_GENES]
-    values = shared_noise.standardised(data.moments.sample.values[:, columns])
+    values = shared_noise.varying(data.moments.sample.values[:, columns])
     most = min(len(values) - 1, values.shape[1])
     if most < MIN_RANK:
         return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import f, norm
 
+from infocheck.stats.standard import standardised
+
 # Autocorrelations at lags beyond this share of the rows rest on too few of them.
 LONGEST_LAG = 0.25
 
@@ -152,7 +154,7 @@ def autocorrelated_size(
     """
     n = len(x)
     series = np.zeros(n, np.int64) if series is None else series
-    x, y = _standard(x), _standard(y)
+    x, y = (standardised(values, _rounding(values)) for values in (x, y))
     total = np.zeros((x.shape[1], y.shape[1]))
     open_pairs = np.ones(total.shape, dtype=bool)
     for lag in range(1, int(n * LONGEST_LAG) + 1):
@@ -196,12 +198,9 @@ def correlation_interval(
     return np.tanh(z - half), np.tanh(z + half)
 
 
-def _standard(values: np.ndarray) -> np.ndarray:
-    """Columns with mean 0 and variance 1; constant ones become 0."""
-    centred = values - values.mean(axis=0)
-    sd = centred.std(axis=0)
-    keep = sd > 1e-9 * np.maximum(np.abs(values).max(axis=0, initial=0.0), 1e-300)
-    return centred * np.divide(1.0, sd, out=np.zeros_like(sd), where=keep)
+def _rounding(values: np.ndarray) -> np.ndarray:
+    """Standard deviations that rounding alone may leave of constant columns."""
+    return 1e-9 * np.maximum(np.abs(values).max(axis=0, initial=0.0), 1e-300)
 
 
 def _lagged(values: np.ndarray, rows: np.ndarray, lag: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from infocheck.stats.resampling import jackknife_error
+from infocheck.stats.standard import standardised
 
 GROUPS = 20
 # Rows whose distances are held in memory at a time.
@@ -19,6 +20,8 @@ CHUNK = 512
 # More directions than this share of rows or genes would take noise for biology.
 ROWS_PER_DIRECTION = 8
 SHARE_OF_GENES = 0.75
+# Standard deviation of a column of rounding errors, at most.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def shared_residuals(chosen: np.ndarray, tested: np.ndarray, neighbours: np.ndar
     n, a = chosen.shape
     count = max(1, min(n // ROWS_PER_DIRECTION, int(a * SHARE_OF_GENES)))
     leading = _leading(chosen, count)
-    rest = _standard(tested - leading @ (leading.T @ tested))
+    rest = standardised(tested - leading @ (leading.T @ tested), _ROUNDING)
     together = sum(np.einsum("ij,ij->i", rest, rest[column]) for column in neighbours.T)
     return _ratio(together / neighbours.shape[1], np.einsum("ij,ij->i", rest, rest))
 
@@ -126,17 +129,10 @@ def numerical_rank(values: np.ndarray, tolerance: float) -> int:
     return int((spectrum > tolerance**2 * spectrum[-1]).sum())
 
 
-def standardised(values: np.ndarray) -> np.ndarray:
-    """Columns with mean 0 and variance 1; constant ones are dropped."""
+def varying(values: np.ndarray) -> np.ndarray:
+    """Columns that vary, with mean 0 and variance 1."""
     low, high = values.min(axis=0), values.max(axis=0)
-    return _standard(values[:, high > low])
-
-
-def _standard(values: np.ndarray) -> np.ndarray:
-    """Columns with mean 0 and variance 1; those of rounding errors become 0."""
-    centred = values - values.mean(axis=0)
-    sd = centred.std(axis=0)
-    return centred * np.divide(1.0, sd, out=np.zeros_like(sd), where=sd > 1e-6)
+    return standardised(values[:, high > low], _ROUNDING)
 
 
 def _leading(values: np.ndarray, count: int) -> np.ndarray:

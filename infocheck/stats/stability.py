@@ -11,6 +11,7 @@ import numpy as np
 from infocheck.stats.agreement import rank_agreement, resampled_targets, top_overlap
 from infocheck.stats.partial import EdgeScores, Shrunken, edge_scores, shrinkage_weight
 from infocheck.stats.resampling import jackknife_error
+from infocheck.stats.standard import standardised
 from infocheck.stats.sums import CrossSums
 
 # Agreements of ranks, and which score of an edge each of them ranks.
@@ -172,7 +173,7 @@ def permuted(
 
     def prepared(inside: np.ndarray, sums: CrossSums) -> tuple:
         model = Shrunken.of(sums.correlation()[:, : edges.p], shrinkage_weight(sums))
-        return np.flatnonzero(inside), _standard(lead[inside]), model
+        return np.flatnonzero(inside), standardised(lead[inside]), model
 
     models = [
         (prepared(~side, first), prepared(side, second))
@@ -185,7 +186,7 @@ def permuted(
         for pair in models:
             scores = []
             for inside, standard, model in pair:
-                r = standard.T @ _standard(targets[order[inside]]) / len(inside)
+                r = standard.T @ standardised(targets[order[inside]]) / len(inside)
                 partial = edge_scores(model, r, outside).partial
                 partial[edges.own[own], own] = np.nan
                 scores.append(partial)
@@ -193,10 +194,3 @@ def permuted(
         return float(np.mean(agreements))
 
     return np.array(mapped(one, rng.spawn(draws)))
-
-
-def _standard(values: np.ndarray) -> np.ndarray:
-    """Columns with mean 0 and variance 1; constant ones become 0."""
-    centred = values - values.mean(axis=0)
-    sd = np.sqrt((centred**2).mean(axis=0))
-    return centred * np.divide(1.0, sd, out=np.zeros_like(sd), where=sd > 1e-12)

@@ -12,7 +12,7 @@ from infocheck.stats.shared_noise import (
     nearest,
     numerical_rank,
     shared_residuals,
-    standardised,
+    varying,
 )
 
 
@@ -71,7 +71,7 @@ def expression(rng, n=800, g=160, noise=1.0):
 
 
 def residual(values):
-    z = standardised(values)
+    z = varying(values)
     half = z.shape[1] // 2
     return shared_residuals(z[:, :half], z[:, half:], nearest(z[:, :half], 5)[:, 1:])
 
@@ -102,15 +102,15 @@ def test_smoothed_rows_share_residuals(k):
 def test_numerical_rank_is_the_rank():
     rng = np.random.default_rng(6)
     x = rng.normal(size=(200, 20)) @ rng.normal(size=(20, 90))
-    assert numerical_rank(standardised(x), 1e-5) == 20
-    assert numerical_rank(standardised(x.astype(np.float32).astype(float) + 9), 1e-5) == 20
-    assert numerical_rank(standardised(rng.normal(size=(200, 90))), 1e-5) == 90
-    assert numerical_rank(standardised(rng.normal(size=(50, 90))), 1e-5) == 49
+    assert numerical_rank(varying(x), 1e-5) == 20
+    assert numerical_rank(varying(x.astype(np.float32).astype(float) + 9), 1e-5) == 20
+    assert numerical_rank(varying(rng.normal(size=(200, 90))), 1e-5) == 90
+    assert numerical_rank(varying(rng.normal(size=(50, 90))), 1e-5) == 49
 
 
 def test_constant_genes_are_dropped():
     x = np.column_stack([np.full(30, 0.1), np.arange(30.0)])
-    z = standardised(x)
+    z = varying(x)
     assert z.shape == (30, 1)
     assert z.mean() == pytest.approx(0, abs=1e-12)
     assert z.std() == pytest.approx(1)
