@@ -138,7 +138,6 @@ def test_stated_recall_and_precision_hold(shared, species, sets, stated, least_r
 
 
 @pytest.mark.shared
-@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("species", "sets"), [("human", HUMAN_SETS), ("mouse", MOUSE_SETS)])
 def test_stated_recall_and_precision_with_jaspar_hold(shared, species, sets):
     """The figures of the page, on the same genes; needs the extra."""
