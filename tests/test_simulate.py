@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import warnings
 
@@ -114,10 +115,27 @@ def test_same_seed_same_data():
     assert (first.X != other.X).nnz > 0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "digest"),
+    [
+        ({}, "4f136818dc0593a3"),
+        (
+            {"cell_types": 3, "hidden_share": 0.1, "coupling": 0.5, "duplicates": 2},
+            "f1d1a175c39ccf80",
+        ),
+    ],
+)
+def test_the_same_numbers_in_every_version(arguments, digest):
+    """Tests and thresholds elsewhere rest on these very counts."""
+    adata = simulate(60, 40, 5, **arguments)
+    counts = adata.X.toarray().astype(np.int64).tobytes()
+    assert hashlib.sha256(counts).hexdigest().startswith(digest)
+
+
 def test_small_blocks_tell_the_same_truth(monkeypatch):
     """Blocks of 7 rows, the last one short: shape, shares and reliability stay."""
     whole = simulate(3000, 120, 20, donor_share=0.3, donors=60, depth=DEEP)
-    monkeypatch.setattr(module, "BLOCK_VALUES", 7 * 120)
+    monkeypatch.setattr("infocheck.simulate.observe.BLOCK_VALUES", 7 * 120)
     blocks = simulate(3000, 120, 20, donor_share=0.3, donors=60, depth=DEEP)
     assert blocks.shape == whole.shape
     assert between(logged(blocks), blocks.obs["donor"]) == pytest.approx(

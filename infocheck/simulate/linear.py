@@ -1,9 +1,11 @@
-"""Data with a known truth and one switch per defect, for tests and demonstrations."""
+"""The linear core: log expression is a weighted sum of regulators, at once and without noise.
+
+Fast enough for power curves; its switches each break one thing.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import anndata
@@ -11,23 +13,15 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from infocheck.simulate import observe
+from infocheck.simulate.observe import BLOCK, BLOCK_CORRELATION, correlate, normal
 from infocheck.source import SIMULATED
 
 # Standard deviation of every gene's log expression; with it the reliability at a
 # mean of m counts is .284 m / (1 + .284 m), up to the variation of cell size.
 LOG_SD = 0.5
-# Spread of mean expression between genes and of size between cells, on the log scale.
-GENE_SPREAD = 1.0
-SIZE_SPREAD = 0.3
-# Regulators come in blocks that share a factor, so that rivals of a true parent exist.
-BLOCK = 5
-BLOCK_CORRELATION = 0.3
 # Share of each gene's latent variance that cell types take when there are several.
 CELL_TYPE_SHARE = 0.2
-# Values held as a dense block at a time.
-BLOCK_VALUES = 1_000_000
-
-CONDITIONS = ("balanced", "aliased", None)
 
 
 def simulate(
@@ -145,8 +139,8 @@ def simulate(
     arguments = dict(locals())
     _refuse(**arguments)
     rng = np.random.default_rng(seed)
-    genes = _gene_names(n_genes, n_regulators)
-    obs, levels = _labels(rng, n_obs, donors, batches, cell_types, condition)
+    genes = observe.gene_names(n_genes, n_regulators)
+    obs, levels = observe.labels(rng, n_obs, donors, batches, cell_types, condition)
     targets = n_genes - n_regulators - bystanders - constant_genes
     weights = _weights(rng, targets, n_regulators - duplicates, parents)
     shares = {
@@ -159,11 +153,11 @@ def simulate(
         r2=r2,
         coupling=coupling,
         duplicates=duplicates,
-        abundance=depth * _abundance(rng, n_genes, constant_genes),
+        abundance=depth * observe.abundance(rng, n_genes, constant_genes),
         effects=[
             (
                 codes,
-                math.sqrt(shares[name]) * _normal(rng, (codes.max() + 1, n_genes)),
+                math.sqrt(shares[name]) * normal(rng, (codes.max() + 1, n_genes)),
             )
             for name, codes in levels.items()
             if shares[name] > 0
@@ -171,8 +165,10 @@ def simulate(
         hidden=math.sqrt(hidden_share) * rng.choice([-1.0, 1.0], n_genes).astype(np.float32),
         own=1.0 - hidden_share - sum(shares.values()),
     )
-    size = np.exp(rng.normal(-(SIZE_SPREAD**2) / 2, SIZE_SPREAD, n_obs))
-    counts, reliability = _counts(rng, model, size)
+    size = observe.sizes(rng, n_obs)
+    counts, reliability = observe.poisson_counts(
+        rng, lambda rows: _rate(_latent(rng, model, rows), model.abundance), size, n_genes
+    )
     return anndata.AnnData(
         counts,
         obs=obs,
@@ -243,85 +239,26 @@ def _refuse(
     shares = (donor_share, batch_share, hidden_share)
     taken = sum(shares) + (CELL_TYPE_SHARE if cell_types > 1 else 0.0)
     with_types = f" (cell types take {CELL_TYPE_SHARE})" if cell_types > 1 else ""
-    rules = [
-        (n_regulators >= 3, "n_regulators must be at least 3."),
-        (min(constant_genes, bystanders) >= 0, "constant_genes and bystanders must be 0 or more."),
-        (
-            n_genes > n_regulators + bystanders + constant_genes,
-            "n_genes must exceed n_regulators + bystanders + constant_genes, "
-            "so that a target remains.",
-        ),
-        (
-            0 <= duplicates <= n_regulators / 2,
-            "duplicates must be at most half of n_regulators, and not negative.",
-        ),
-        (0 <= coupling <= 1, "coupling must lie between 0 and 1."),
-        (min(donors, batches, cell_types) >= 1, "donors, batches, cell_types must be at least 1."),
-        (batches <= donors, "batches must not exceed donors, since a donor lies in one batch."),
-        (n_obs >= 2 * donors, "n_obs must be at least two cells for each donor."),
-        (0 < depth < math.inf, "depth must be a positive number of counts per cell."),
-        (0 <= r2 <= 1, "r2 must lie between 0 and 1."),
-        (1 <= parents < math.inf, "parents must be at least 1."),
-        (
-            all(share >= 0 for share in shares) and taken < 1,
-            f"The shares must not be negative and must sum to less than 1{with_types}.",
-        ),
-        (condition in CONDITIONS, 'condition must be "balanced", "aliased" or None.'),
-        (
-            condition != "aliased" or batches >= 2,
-            "An aliased condition needs at least 2 batches.",
-        ),
-        (seed >= 0, "seed must not be negative."),
-    ]
-    for holds, sentence in rules:
-        if not holds:
-            raise ValueError(sentence)
-
-
-def _gene_names(n_genes: int, n_regulators: int) -> list[str]:
-    names = [f"TF{i:03d}" for i in range(1, n_regulators + 1)]
-    return names + [f"G{i:04d}" for i in range(1, n_genes - n_regulators + 1)]
-
-
-def _labels(
-    rng: np.random.Generator,
-    n_obs: int,
-    donors: int,
-    batches: int,
-    cell_types: int,
-    condition: str | None,
-) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """Labels of the cells, and the level codes of those that move genes."""
-    order = rng.permutation(n_obs)
-    donor = order % donors
-    levels = {"donor": donor, "batch": donor % batches}
-    obs = {
-        "donor": _category(donor, [f"donor_{i:02d}" for i in range(1, donors + 1)]),
-        "batch": _category(levels["batch"], [f"batch_{i}" for i in range(1, batches + 1)]),
-    }
-    if condition is not None:
-        # Balanced: every second cell of a donor, so that each gives both conditions.
-        code = levels["batch"] % 2 if condition == "aliased" else order // donors % 2
-        obs["condition"] = _category(code, ["control", "treated"])
-    if cell_types > 1:
-        levels["cell_type"] = rng.integers(cell_types, size=n_obs)
-        names = [f"type_{i}" for i in range(1, cell_types + 1)]
-        obs["cell_type"] = _category(levels["cell_type"], names)
-    width = len(str(n_obs))
-    return pd.DataFrame(obs, index=[f"cell_{i:0{width}d}" for i in range(1, n_obs + 1)]), levels
-
-
-def _category(codes: np.ndarray, names: list[str]) -> pd.Categorical:
-    return pd.Categorical.from_codes(codes, names).remove_unused_categories()
+    observe.refuse(
+        [
+            *observe.gene_rules(n_genes, n_regulators, duplicates, bystanders, constant_genes),
+            (0 <= coupling <= 1, "coupling must lie between 0 and 1."),
+            *observe.cell_rules(n_obs, donors, batches, cell_types, depth, condition, seed),
+            (0 <= r2 <= 1, "r2 must lie between 0 and 1."),
+            (1 <= parents < math.inf, "parents must be at least 1."),
+            (
+                all(share >= 0 for share in shares) and taken < 1,
+                f"The shares must not be negative and must sum to less than 1{with_types}.",
+            ),
+        ]
+    )
 
 
 def _weights(
     rng: np.random.Generator, targets: int, regulators: int, parents: float
 ) -> sparse.csc_array:
     """Weights of the network, regulators × targets, ±(0.5 to 1.5) where there is an edge."""
-    number = np.minimum(1 + rng.poisson(parents - 1, targets), regulators)
-    rows = np.concatenate([rng.choice(regulators, k, replace=False) for k in number])
-    columns = np.repeat(np.arange(targets), number)
+    rows, columns = observe.random_parents(rng, targets, regulators, parents)
     values = rng.choice([-1.0, 1.0], len(rows)) * rng.uniform(0.5, 1.5, len(rows))
     return sparse.csc_array((values, (rows, columns)), shape=(regulators, targets))
 
@@ -336,58 +273,21 @@ def _standardised(weights: sparse.csc_array) -> sparse.csr_array:
     return (weights @ sparse.diags_array(1 / np.sqrt(variance))).tocsr().astype(np.float32)
 
 
-def _abundance(rng: np.random.Generator, n_genes: int, constant_genes: int) -> np.ndarray:
-    """Expected share of each gene in the counts; constant genes have none."""
-    abundance = np.exp(GENE_SPREAD * rng.standard_normal(n_genes))
-    abundance[n_genes - constant_genes :] = 0
-    return abundance / abundance.sum()
-
-
 def _edges(weights: sparse.csc_array, genes: list[str], n_regulators: int) -> pd.DataFrame:
     edges = weights.tocoo()
     names = np.array(genes, dtype=object)
-    return pd.DataFrame(
-        {
-            "source": names[edges.coords[0]],
-            "target": names[n_regulators + edges.coords[1]],
-            "sign": np.sign(edges.data).astype(np.int8),
-        }
+    return observe.network_table(
+        names[edges.coords[0]], names[n_regulators + edges.coords[1]], edges.data
     )
-
-
-def _counts(
-    rng: np.random.Generator, model: _Model, size: np.ndarray
-) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Counts and true reliability, a block of cells at a time to bound memory."""
-    n_obs, n_genes = len(size), len(model.abundance)
-    blocks, total, squares, noise = [], *np.zeros((3, n_genes))
-    for rows in _row_blocks(n_obs, n_genes):
-        rate = _rate(_latent(rng, model, rows), model.abundance)
-        total += rate.sum(axis=0)
-        squares += np.square(rate).sum(axis=0)
-        # A Poisson count divided by the size has variance rate / size.
-        noise += (1 / size[rows]) @ rate
-        counts = rng.poisson(rate * size[rows, None])
-        blocks.append(sparse.csr_matrix(counts.astype(np.float32)))
-    signal = squares / n_obs - np.square(total / n_obs)
-    variance = signal + noise / n_obs
-    reliability = np.divide(signal, variance, out=np.zeros(n_genes), where=variance > 0)
-    return sparse.vstack(blocks, format="csr"), reliability
-
-
-def _row_blocks(n_obs: int, n_genes: int) -> Iterator[slice]:
-    step = max(1, BLOCK_VALUES // n_genes)
-    for start in range(0, n_obs, step):
-        yield slice(start, min(start + step, n_obs))
 
 
 def _latent(rng: np.random.Generator, model: _Model, rows: slice) -> np.ndarray:
     """Latent log expression, cells × genes, mean 0 and variance 1 for every gene."""
     parents, targets = model.weights.shape
     p = parents + model.duplicates
-    latent = _normal(rng, (rows.stop - rows.start, len(model.hidden)))
+    latent = normal(rng, (rows.stop - rows.start, len(model.hidden)))
     regulators, of_targets = latent[:, :p], latent[:, p : p + targets]
-    _correlate(rng, regulators)
+    correlate(rng, regulators)
     activity = _activity(rng, regulators[:, :parents], model.coupling)
     of_targets *= math.sqrt(1 - model.r2)
     of_targets += math.sqrt(model.r2) * (activity @ model.weights)
@@ -395,7 +295,7 @@ def _latent(rng: np.random.Generator, model: _Model, rows: slice) -> np.ndarray:
     for codes, shifts in model.effects:
         latent += shifts[codes[rows]]
     if model.hidden.any():
-        latent += _normal(rng, (len(latent), 1)) * model.hidden
+        latent += normal(rng, (len(latent), 1)) * model.hidden
     latent[:, parents:p] = latent[:, : model.duplicates]
     return latent
 
@@ -404,23 +304,11 @@ def _activity(rng: np.random.Generator, mrna: np.ndarray, coupling: float) -> np
     """What targets follow: as variable and as correlated as the mRNA, and coupled to it."""
     if coupling == 1:
         return mrna
-    other = _normal(rng, mrna.shape)
-    _correlate(rng, other)
+    other = normal(rng, mrna.shape)
+    correlate(rng, other)
     return coupling * mrna + math.sqrt(1 - coupling**2) * other
-
-
-def _correlate(rng: np.random.Generator, regulators: np.ndarray) -> None:
-    """Give the regulators of a block a common factor, in place."""
-    block = np.arange(regulators.shape[1]) // BLOCK
-    factors = _normal(rng, (len(regulators), block[-1] + 1))
-    regulators *= math.sqrt(1 - BLOCK_CORRELATION)
-    regulators += math.sqrt(BLOCK_CORRELATION) * factors[:, block]
 
 
 def _rate(latent: np.ndarray, abundance: np.ndarray) -> np.ndarray:
     """Expected counts of a cell of size 1; the mean over cells is the abundance."""
     return abundance * np.exp(LOG_SD * latent - LOG_SD**2 / 2)
-
-
-def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    return rng.standard_normal(shape, dtype=np.float32)
