@@ -1,0 +1,58 @@
+"""Commands that tell of infocheck itself: explain, list, schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infocheck import output
+from infocheck.cli.console import as_json, deliver, failures
+from infocheck.cli.options import AsJson, Force, Quiet, Seed, unknown
+
+if TYPE_CHECKING:
+    from infocheck.check import Check
+
+
+def explain(
+    check: Annotated[str, typer.Argument(help="Name of a check; see `infocheck list`.")],
+    path: AsJson = None,
+    seed: Seed = 0,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """What a check asks, how it is computed, and when it misleads."""
+    with failures(quiet=quiet):
+        from infocheck.check import all_checks
+        from infocheck.explain import describe, document
+
+        known: dict[str, Check] = {one.name: one for one in all_checks()}
+        if check not in known:
+            raise typer.BadParameter(unknown("check", check, known), param_hint="CHECK")
+        chosen = known[check]
+        mark = output.json_mark("check")
+        deliver(describe(chosen), lambda: document(chosen), path, mark, force, quiet)
+
+
+def list_checks(
+    path: AsJson = None, seed: Seed = 0, force: Force = False, quiet: Quiet = False
+) -> None:
+    """All checks with their questions, by stage."""
+    with failures(quiet=quiet):
+        from infocheck.check import all_checks
+        from infocheck.explain import documents, overview
+
+        checks = all_checks()
+        mark = output.json_mark("checks")
+        deliver(overview(checks), lambda: documents(checks), path, mark, force, quiet)
+
+
+def print_schema(
+    path: AsJson = None, seed: Seed = 0, force: Force = False, quiet: Quiet = False
+) -> None:
+    """The JSON Schema of the document that `report` writes."""
+    with failures(quiet=quiet):
+        from infocheck.report.document import schema
+
+        content = schema()
+        deliver(as_json(content), lambda: content, path, output.SCHEMA, force, quiet)

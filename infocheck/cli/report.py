@@ -1,0 +1,234 @@
+"""The command `infocheck report`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infocheck import output
+from infocheck.cli.console import Exit, failures, narrated, print_data, say
+from infocheck.cli.files import check_input, command_line, list_files, places
+from infocheck.cli.options import (
+    PANEL,
+    RESULTS,
+    ROLES,
+    RUN,
+    Force,
+    Quiet,
+    column,
+    option,
+    unknown,
+)
+from infocheck.goals import GOALS
+from infocheck.result import Answer, Status
+
+if TYPE_CHECKING:
+    from infocheck.report import Report
+
+GOAL_KEYS = tuple(goal.key for goal in GOALS)
+
+
+class FailOn(StrEnum):
+    """Values of --fail-on."""
+
+    EXCLUDED = "excluded"
+    NOT_EXCLUDED = "not_excluded"
+
+
+# --fail-on not_excluded asks "is the goal supported?". A goal that could not be assessed is
+# not, so it fails as well; it is no exclusion either, so --fail-on excluded lets it through.
+_FAILING = {
+    FailOn.EXCLUDED: {Answer.EXCLUDED},
+    FailOn.NOT_EXCLUDED: {Answer.EXCLUDED, Answer.NOT_EXCLUDED, Answer.NOT_ASSESSED},
+}
+
+
+def _goal(key: str) -> str:
+    if key not in GOAL_KEYS:
+        raise typer.BadParameter(unknown("goal", key, GOAL_KEYS))
+    return key
+
+
+def report(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="Expression data: .h5ad, .csv or .tsv (.gz).", metavar="FILE"),
+    ] = None,
+    demo: Annotated[
+        bool, option("--demo", help="Use simulated demonstration data, no FILE.", panel=RUN)
+    ] = False,
+    batch: Annotated[str | None, column("--batch", "Technical batch.")] = None,
+    donor: Annotated[
+        str | None, column("--donor", "Donor, animal or culture: the independent unit.")
+    ] = None,
+    cell_type: Annotated[str | None, column("--cell-type", "Cell type or cluster.")] = None,
+    condition: Annotated[str | None, column("--condition", "Condition or treatment.")] = None,
+    perturbation: Annotated[
+        str | None, column("--perturbation", "Perturbed gene of each cell.")
+    ] = None,
+    control: Annotated[
+        str | None,
+        option(
+            "--control",
+            help="Which perturbation means none.",
+            panel=ROLES,
+            metavar="LEVEL",
+        ),
+    ] = None,
+    time: Annotated[str | None, column("--time", "Time point.")] = None,
+    counts: Annotated[
+        str | None,
+        option("--counts", help="Layer of raw counts.", panel=PANEL, metavar="LAYER"),
+    ] = None,
+    regulators: Annotated[
+        str | None,
+        option(
+            "--regulators",
+            help="Who may regulate: a file of names, or human, mouse, jaspar:TAXON, "
+            "var:COLUMN, all.",
+            panel=PANEL,
+            metavar="LIST",
+        ),
+    ] = None,
+    targets: Annotated[
+        str | None,
+        option(
+            "--targets",
+            help="Number of over-dispersed targets, all, or a file of names.  [default: 2000]",
+            panel=PANEL,
+            metavar="LIST",
+        ),
+    ] = None,
+    transpose: Annotated[
+        bool, option("--transpose", help="Rows of a table are genes.", panel=PANEL)
+    ] = False,
+    goal: Annotated[
+        str,
+        option(
+            "--goal",
+            help=f"Goal of the chain graphic and of --fail-on: {', '.join(GOAL_KEYS)}.",
+            panel=RUN,
+            metavar="GOAL",
+            callback=_goal,
+        ),
+    ] = "confident_edges",
+    fail_on: Annotated[
+        FailOn | None,
+        option(
+            "--fail-on",
+            help="Exit with 1 when the goal is excluded; not_excluded: also unless supported.",
+            panel=RUN,
+        ),
+    ] = None,
+    seed: Annotated[
+        int, option("--seed", help="Seed of all random numbers.", panel=RUN, min=0)
+    ] = 0,
+    jobs: Annotated[
+        int | None,
+        option("--jobs", help="Worker threads; default: one per core.", panel=RUN, min=1),
+    ] = None,
+    page: Annotated[
+        str | None,
+        option(
+            "--output",
+            "-o",
+            help="The page, or a folder. Default: NAME.infocheck.html here.",
+            panel=RESULTS,
+            metavar="PATH",
+        ),
+    ] = None,
+    json_path: Annotated[
+        str | None,
+        option(
+            "--json",
+            help="The JSON document; - prints it on stdout. Default: beside the page.",
+            panel=RESULTS,
+            metavar="PATH",
+        ),
+    ] = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    verbose: Annotated[
+        bool, option("--verbose", "-v", help="Log to stderr, with tracebacks.", panel=RUN)
+    ] = False,
+) -> None:
+    if demo == (file is not None):
+        raise typer.BadParameter("give either a FILE or --demo", param_hint="FILE")
+    roles = {
+        "batch": batch,
+        "donor": donor,
+        "cell_type": cell_type,
+        "condition": condition,
+        "perturbation": perturbation,
+        "control": control,
+        "time": time,
+    }
+    genes = {
+        "counts": counts,
+        "regulators": regulators,
+        "targets": int(targets) if targets and targets.isdecimal() else targets,
+        "transpose": transpose,
+    }
+    run = {"goal": goal, "seed": seed, "jobs": jobs}
+    name = output.data_name(file) if file else "demo"
+    page_target, json_target = places(name, page, json_path)
+
+    with failures(verbose=verbose, quiet=quiet):
+        inputs = [path for path in (file, *list_files(regulators, targets)) if path]
+        for path in inputs:
+            check_input(path)
+        for target in filter(None, (page_target, json_target)):
+            target.check(inputs=inputs, force=force)
+
+        with narrated(quiet=quiet, plain=verbose) as progress:
+            assessed = _assess(
+                file,
+                **roles,
+                **genes,
+                **run,
+                command=command_line(file, {**roles, **genes, "goal": goal, "seed": seed}),
+                progress=progress,
+            )
+        document = assessed.to_json()
+        contents = [(page_target, assessed.to_html())]
+        if json_target:
+            contents.append((json_target, document))
+        output.write(contents, inputs=inputs, force=force)
+        if json_target is None:
+            print_data(document)
+        if not quiet:
+            _print_ending(assessed, page_target, json_target)
+        code = _exit_code(assessed, goal, fail_on)
+    raise typer.Exit(int(code))
+
+
+def _assess(file: Path | None, **options: Any) -> Report:
+    from infocheck.pipeline import assess
+
+    if file is not None:
+        return assess(file, **options)
+    from infocheck.simulate import demo
+
+    return assess(demo(), **options)
+
+
+def _exit_code(assessed: Report, goal: str, fail_on: FailOn | None) -> Exit:
+    """A crash outranks --fail-on: the verdict was reached without one of its checks."""
+    if any(result.verdict.status == Status.ERROR for result in assessed.results.values()):
+        return Exit.CRASHED
+    if fail_on and assessed.goals[goal].verdict in _FAILING[fail_on]:
+        return Exit.FAILED_ON
+    return Exit.RAN
+
+
+def _print_ending(assessed: Report, page: output.Target, document: output.Target | None) -> None:
+    from infocheck.report.terminal import lines
+
+    for line in lines(assessed):
+        say(line)
+    say(f"Report  {page.path}")
+    if document:
+        say(f"Data    {document.path}")
