@@ -10,15 +10,22 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from infocheck.errors import OutputError
 
 _DATA_SUFFIX = re.compile(r"\.(h5ad|zarr|(csv|tsv|txt)(\.gz)?)$", re.IGNORECASE)
 _PAGE_SUFFIXES = (".html", ".htm")
+
+
+class Recognises(Protocol):
+    """Anything that knows a file that infocheck wrote."""
+
+    def on(self, path: Path) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class Target:
     """A file to be written, and the mark by which an older one is known."""
 
     path: Path
-    mark: Mark
+    mark: Recognises
 
     def check(self, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
         """Raise OutputError when the file cannot or must not be written here."""
@@ -109,7 +116,7 @@ def targets(name: str, output: str | None, document: str | None) -> tuple[Target
     """
     if output is None:
         page = Path(f"{name}.infocheck.html")
-    elif output.endswith(("/", os.sep)) or _is_folder(output):
+    elif output.endswith(("/", os.sep)) or is_folder(output):
         page = Path(output) / f"{name}.infocheck.html"
     else:
         page = Path(output)
@@ -125,12 +132,16 @@ def data_name(path: Path) -> str:
 
 
 def write(
-    contents: Sequence[tuple[Target, str]], *, inputs: Iterable[Path] = (), force: bool = False
+    contents: Sequence[tuple[Target, str | Callable[[Path], None]]],
+    *,
+    inputs: Iterable[Path] = (),
+    force: bool = False,
 ) -> None:
     """Write every file or none.
 
-    Each text goes into a temporary file in the folder of its target; only when all
-    are complete do they take their places, which is atomic for each file.
+    Each text, or what a function writes to the path it is given, goes into a temporary
+    file in the folder of its target; only when all are complete do they take their
+    places, which is atomic for each file.
     """
     inputs = list(inputs)
     for target, _ in contents:  # again: a file may have appeared while we computed
@@ -138,8 +149,11 @@ def write(
     staged = [(temporary(target.real.parent), target) for target, _ in contents]
     target = contents[0][0]
     try:
-        for (place, target), (_, text) in zip(staged, contents, strict=True):
-            place.write_bytes(text.encode("utf-8"))
+        for (place, target), (_, content) in zip(staged, contents, strict=True):
+            if isinstance(content, str):
+                place.write_bytes(content.encode("utf-8"))
+            else:
+                content(place)
             if target.real.exists():
                 place.chmod(stat.S_IMODE(target.real.stat().st_mode))
         for place, target in staged:
@@ -157,7 +171,8 @@ def temporary(folder: Path) -> Path:
     return folder / f".infocheck-{secrets.token_hex(6)}.tmp"
 
 
-def _is_folder(path: str) -> bool:
+def is_folder(path: str) -> bool:
+    """Is there a folder of that name?"""
     with suppress(OSError):  # a name that is too long is reported when the target is checked
         return Path(path).is_dir()
     return False

@@ -18,6 +18,7 @@ import typer
 from infocheck.cli import describe
 from infocheck.cli.console import Exit
 from infocheck.cli.report import report
+from infocheck.cli.simulate import simulate
 from infocheck.version import __version__
 
 app = typer.Typer(
@@ -66,6 +67,10 @@ app.command(
     epilog="Exit codes: 0 ran, whatever the verdict; 1 --fail-on; 2 usage; 3 input unsuitable "
     "or output not writable; 4 a check crashed, the report is written; 130 interrupted.",
 )(report)
+app.command(
+    epilog="Exit codes: 0 written; 2 usage, or an argument that makes no sense; 3 output not "
+    "writable; 130 interrupted.",
+)(simulate)
 app.command()(describe.explain)
 app.command("list")(describe.list_checks)
 app.command("schema")(describe.print_schema)

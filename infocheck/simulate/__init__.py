@@ -8,7 +8,13 @@ described in ``docs/simulate.md``.
 from infocheck.simulate.defects import DEFECTS, Defect
 from infocheck.simulate.linear import CELL_TYPE_SHARE, LOG_SD, demo, simulate
 from infocheck.simulate.mechanism import mechanistic
-from infocheck.simulate.observe import BLOCK, BLOCK_CORRELATION, GENE_SPREAD, SIZE_SPREAD
+from infocheck.simulate.observe import (
+    BLOCK,
+    BLOCK_CORRELATION,
+    GENE_SPREAD,
+    SIZE_SPREAD,
+    ArgumentError,
+)
 
 __all__ = [
     "BLOCK",
@@ -18,6 +24,7 @@ __all__ = [
     "GENE_SPREAD",
     "LOG_SD",
     "SIZE_SPREAD",
+    "ArgumentError",
     "Defect",
     "demo",
     "mechanistic",

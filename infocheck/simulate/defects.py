@@ -23,13 +23,17 @@ class Defect:
     linear: Mapping[str, Any] = field(default_factory=dict)
     mechanistic: Mapping[str, Any] = field(default_factory=dict)
 
+    def of(self, core: str) -> Mapping[str, Any]:
+        """Arguments for the core of that name."""
+        return {"linear": self.linear, "mechanistic": self.mechanistic}[core]
+
 
 def _both(words: str, **arguments: Any) -> Defect:
     return Defect(words, arguments, arguments)
 
 
 DEFECTS: Mapping[str, Defect] = {
-    "shallow": _both("Most of the variance is counting noise.", depth=50.0),
+    "shallow": _both("Most of the variance is counting noise.", depth=20.0),
     "no-network": Defect("No gene regulates another.", {"r2": 0.0}, {"strength": 0.0}),
     "few-cells": _both("Too few cells for so many regulators.", n_obs=80),
     "pseudoreplication": _both(

@@ -23,11 +23,15 @@ CONDITIONS = ("balanced", "aliased", None)
 Rules = list[tuple[bool, str]]
 
 
+class ArgumentError(ValueError):
+    """An argument of a simulation is out of range."""
+
+
 def refuse(rules: Rules) -> None:
-    """Raise ValueError with the sentence of the first rule that does not hold."""
+    """Raise ArgumentError with the sentence of the first rule that does not hold."""
     for holds, sentence in rules:
         if not holds:
-            raise ValueError(sentence)
+            raise ArgumentError(sentence)
 
 
 def gene_rules(
