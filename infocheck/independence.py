@@ -83,6 +83,32 @@ def effective_size(data: Dataset) -> float:
     return min([float(distinct_rows(data)), *found])
 
 
+def effective_interval(data: Dataset) -> tuple[float, float]:
+    """95 % interval of :func:`effective_size`; of no width where nothing is labelled."""
+    found, distinct = sizes(data), float(distinct_rows(data))
+    if not found:
+        return distinct, distinct
+    size = deciding(found)
+    return min(size.low, distinct), min(size.high, distinct)
+
+
+def with_more_cells(data: Dataset, times: float) -> float:
+    """Effective observations with ``times`` the rows in the same donors.
+
+    From the design effect of the median pair, ``1 + (m0 - 1) d``: the product d of
+    intraclass correlations stays, the rows m0 of the typical donor grow. Donors that are
+    not labelled do not count. Never more than ``times`` as many.
+    """
+    now = effective_size(data)
+    size = _clustered(data, "donor") if "donor" in data.roles else None
+    if size is None:
+        return times * now
+    typical = clustering.mean_size(data.moments.levels["donor"].n.sum(axis=0)[:-1])
+    effect = data.n / size.median
+    product = (effect - 1) / max(typical - 1, 1.0)
+    return now * times * effect / (1 + (times * typical - 1) * product)
+
+
 def deciding(found: list[Size]) -> Size:
     """The source of dependence to name: the smallest size, of those that are known if any."""
     return min(found, key=lambda size: (not size.is_known, size.median))

@@ -1,4 +1,4 @@
-"""What would lift a stage, and by how much where a closed form exists.
+"""What would lift a stage, and what other studies of the same system would find.
 
 Reads tables of results, never the data.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from infocheck import thresholds
@@ -27,7 +28,7 @@ REMEDIES = {
     Stage.PROXY: "Protein, activity or perturbation data for the regulators.",
 }
 PERTURB = "Perturb regulators, and label the perturbation of each observation."
-# Only where a closed form exists is a gain given; the rest would need a power simulation.
+# The number of a stage is forecast only where a closed form exists.
 NOT_FORECAST = "The effect is not forecast."
 # What is doubled, by what the halves of the stability check keep whole.
 _DOUBLED = {
@@ -145,3 +146,69 @@ def _gain(now: pd.DataFrame, then: pd.DataFrame, **words: str | bool) -> Gain | 
         return None
     names = ("now", "then", "low", "high")
     return Gain(**words, **dict(zip(names, map(float, values), strict=True)))
+
+
+class Worth(StrEnum):
+    """Is another study worth doing, by the interval of what it would find more?"""
+
+    MORE = "worth considering"
+    LITTLE = "not worth doing"
+    OPEN = "too close to tell"
+    UNKNOWN = "not forecast"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What a study that differs in one thing would find, by a power simulation.
+
+    ``now``, ``then`` and ``gain`` are shares of the simulated edges with 95 %
+    intervals of the simulation; ``missing`` says why there are none.
+    """
+
+    study: str
+    method: str
+    now: tuple[float, float, float] | None
+    then: tuple[float, float, float] | None
+    gain: tuple[float, float, float] | None
+    missing: str = ""
+
+    @property
+    def worth(self) -> Worth:
+        if self.gain is None:
+            return Worth.UNKNOWN
+        _, low, high = self.gain
+        if high < thresholds.WORTH_GAIN:
+            return Worth.LITTLE
+        return Worth.MORE if low >= thresholds.WORTH_GAIN else Worth.OPEN
+
+
+def changes(results: Mapping[str, Result], kind: str) -> list[Change]:
+    """Other studies of a kind, the largest gain first and those without a number last.
+
+    Read from the table ``gains`` of the check ``power``. Its kinds are ``do``, what one
+    can do, and ``may be``, what may be so without being seen.
+    """
+    result = results.get("power")
+    if result is None or "gains" not in result.tables:
+        return []
+    table = result.tables["gains"]
+    found = [_change(row) for row in table[table["kind"] == kind].to_dict("records")]
+    return sorted(found, key=lambda one: -one.gain[0] if one.gain else math.inf)
+
+
+def _change(row: Mapping[str, object]) -> Change:
+    def triple(name: str) -> tuple[float, float, float] | None:
+        values = [row[name], row[f"{name}_low"], row[f"{name}_high"]]
+        # A document has null where a number was not finite.
+        if not all(value is not None and math.isfinite(value) for value in values):
+            return None
+        return tuple(map(float, values))
+
+    return Change(
+        study=str(row["study"]),
+        method=str(row["method"]),
+        now=triple("now"),
+        then=triple("then"),
+        gain=triple("gain"),
+        missing=str(row["missing"] or ""),
+    )

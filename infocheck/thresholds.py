@@ -62,3 +62,7 @@ SHARED_READS = 0.95
 SHARED_NOISE = 0.10
 # ... and share of directions that the rows fill, 1 where each gene has noise of its own.
 FILLED_DIRECTIONS = 1 / 3
+
+# Explanation only: another study is worth considering when it finds at least this share of
+# edges more, over its whole interval, and not worth doing when it cannot (convention).
+WORTH_GAIN = 0.02

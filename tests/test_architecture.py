@@ -21,6 +21,7 @@ PACKAGE = ROOT / "infocheck"
 GROUPS = (
     {"stats"},
     {
+        "alternatives",
         "dataset",
         "decoys",
         "dependence",

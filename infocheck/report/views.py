@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from infocheck import goals as judging
 from infocheck import lift as lifting
+from infocheck import thresholds
 from infocheck.references import REFERENCES
 from infocheck.report import digits, tables, words
 from infocheck.report.regulators import KEY, TABLE, join
@@ -442,6 +443,41 @@ def advice(report: Report) -> list[dict]:
             }
         )
     return items
+
+
+def other_studies(report: Report) -> dict | None:
+    """What other studies of the system would find; None where it was not simulated."""
+    do = lifting.changes(report.results, "do")
+    known = [change for change in do if change.now]
+    if not known:
+        return None
+    return {
+        "now": _share(known[0].now),
+        "method": known[0].method,
+        "do": [_study(change) for change in do],
+        "may_be": [_study(change) for change in lifting.changes(report.results, "may be")],
+        "worth": f"{100 * thresholds.WORTH_GAIN:.0f}",
+    }
+
+
+def _study(change: lifting.Change) -> dict:
+    worth = change.worth
+    shown = {"study": change.study, "worth": worth.value, "counts": worth is lifting.Worth.MORE}
+    if change.gain is None:
+        return {**shown, "missing": change.missing}
+    gain, low, high = (100 * value for value in change.gain)
+    return {
+        **shown,
+        "now": f"{change.now[0]:.0%}",
+        "then": f"{change.then[0]:.0%}",
+        "interval": f"({100 * change.then[1]:.0f}–{100 * change.then[2]:.0f}%)",
+        "gain": f"{gain:+.1f} points ({low:+.1f} to {high:+.1f})".replace("-", "−"),
+        "missing": "",
+    }
+
+
+def _share(values: tuple[float, float, float]) -> str:
+    return f"{values[0]:.0%} ({100 * values[1]:.0f}–{100 * values[2]:.0f}%)"
 
 
 # --- sections of the checks --------------------------------------------------------------

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from infocheck.stats.lasso import entry_scores
 from infocheck.stats.partial import Shrunken, edge_scores
+from infocheck.stats.ranking import pooled_and_per_regulator
 
+# The tested methods.
+METHODS = ("correlation", "partial correlation", "lasso")
 # Number of parents: geometric with this success probability, at most so many.
 PARENTS, MOST_PARENTS = 0.4, 8
 # Range of the size of a weight; its sign is random.
@@ -40,32 +42,89 @@ class Regulators:
     Attributes
     ----------
     gram
-        Their correlations R = Z'Z/n, shape (p, p).
+        Their correlations R = Z'Z/n as they are observed, shape (p, p).
+    basis
+        Directions in which they vary, orthonormal, shape (p, rank).
     root
         A square root of R, ``root @ root.T = R``, shape (p, rank).
+    signal
+        Covariance of the whitened regulators with what moves the targets,
+        shape (rank, p): ``root.T`` when that is the observed regulators themselves.
     n
         Observations.
     """
 
     gram: np.ndarray
+    basis: np.ndarray
     root: np.ndarray
+    signal: np.ndarray
     n: float
 
     @classmethod
-    def of(cls, gram: np.ndarray, n: float) -> Regulators:
+    def of(cls, gram: np.ndarray, n: float, latent: np.ndarray | None = None) -> Regulators:
+        """Prepare once, for any number of targets.
+
+        Parameters
+        ----------
+        gram, n
+            As above.
+        latent
+            Covariance of the observed regulators (rows) with the variables that move
+            the targets (columns), shape (p, p): less than ``gram`` on the diagonal where
+            regulators are measured with noise. Default: ``gram``.
+        """
         values, vectors = np.linalg.eigh(gram)
         kept = values > _RANK_TOLERANCE * values[-1]
-        return cls(gram, vectors[:, kept] * np.sqrt(values[kept]), float(n))
+        basis, scale = vectors[:, kept], np.sqrt(values[kept])
+        root = basis * scale
+        signal = root.T if latent is None else (basis / scale).T @ latent
+        return cls(gram, basis, root, signal, float(n))
+
+    @property
+    def spare(self) -> float:
+        """Dimensions of the rows that the regulators leave free; none where they span all."""
+        return max(self.n - 1 - self.root.shape[1], 0.0)
+
+    def correlations(
+        self, whitened: np.ndarray, noise: np.ndarray, chi_square: np.ndarray
+    ) -> np.ndarray:
+        """Sample correlations of regulators with targets; no row is touched.
+
+        A target is ``y = Zγ + e`` with independent normal e. The correlations that n rows
+        of it show are drawn from their exact distribution given R. In whitened
+        coordinates ``a = root⁺Z'y/n`` is normal around ``root'γ`` with variance
+        ``σ²/n``, and ``y'y/n = a'a + σ²χ²/n`` with n - 1 - rank degrees of freedom.
+
+        Parameters
+        ----------
+        whitened
+            ``root'γ`` of targets of variance 1, shape (rank, m): its squares sum to the
+            share of variance that observed regulators explain.
+        noise
+            Standard normal, shape (rank, m).
+        chi_square
+            With ``spare`` degrees of freedom, shape (m,).
+
+        Notes
+        -----
+        Where there are fewer observations than directions (an effective number of rows
+        below the number of regulators) noise enters y'y with its n - 1 degrees alone.
+        """
+        residual = np.maximum(1 - np.einsum("ij,ij->j", whitened, whitened), 0.0) / self.n
+        observed = whitened + noise * np.sqrt(residual)
+        square = np.einsum("ij,ij->j", observed, observed) + residual * chi_square
+        excess = self.root.shape[1] - max(self.n - 1, 1.0)
+        if excess > 0:
+            share = excess / self.root.shape[1]
+            square -= share * residual * np.einsum("ij,ij->j", noise, noise)
+        top = self.root @ observed
+        return np.clip(top / np.sqrt(np.maximum(square, 1e-12)), -1.0, 1.0)
 
     def targets(self, r2: np.ndarray, rng: np.random.Generator) -> Targets:
-        """Simulate one target for each R²; no row is touched.
+        """Simulate one target for each R² from few random parents.
 
-        ``y = Zb + e`` with few random parents, ``b'Rb`` equal to R² and independent
-        normal noise of variance ``1 - R²``. The correlations that n rows of it would
-        show are drawn from their exact distribution:
-        ``Z'y/n = Rb + u`` with ``u ~ N(0, (1-R²) R/n)``, and
-        ``y'y/n = b'Rb + 2b'u + u'R⁻¹u + (1-R²) χ²/n`` with n - 1 - rank degrees of freedom
-        (none, and no such term, where regulators span all rows).
+        ``y = Zb + e`` with ``b'Rb`` equal to R² and independent normal noise of variance
+        ``1 - R²``.
 
         Parameters
         ----------
@@ -74,21 +133,21 @@ class Regulators:
         rng
             Draws parents, weights and noise.
         """
-        weights = random_weights(len(self.gram), len(r2), rng)
-        fitted = self.gram @ weights
-        variance = np.einsum("ij,ij->j", weights, fitted)
-        scale = np.sqrt(np.divide(r2, variance, out=np.zeros(len(r2)), where=variance > 0))
-        b, signal = weights * scale, fitted * scale
+        m = len(r2)
+        weights = random_weights(len(self.gram), m, rng)
+        whitened = self.signal @ weights
+        variance = np.einsum("ij,ij->j", whitened, whitened)
+        whitened *= np.sqrt(np.divide(r2, variance, out=np.zeros(m), where=variance > 0))
+        noise = rng.standard_normal((self.root.shape[1], m))
+        spare = self.spare
+        chi_square = rng.chisquare(spare, m) if spare > 0 else np.zeros(m)
+        return Targets(self.correlations(whitened, noise, chi_square), weights != 0)
 
-        rank = self.root.shape[1]
-        noise = (1 - r2) / self.n
-        white = rng.standard_normal((rank, len(r2))) * np.sqrt(noise)
-        u = self.root @ white
-        square = r2 + 2 * np.einsum("ij,ij->j", b, u) + (white**2).sum(axis=0)
-        spare = self.n - 1 - rank
-        if spare > 0:
-            square += noise * rng.chisquare(spare, len(r2))
-        return Targets((signal + u) / np.sqrt(square), weights != 0)
+
+def mean_parents(p: int) -> float:
+    """Mean number of parents that :func:`random_weights` draws among p regulators."""
+    most = min(MOST_PARENTS, max(p - 1, 1))
+    return (1 - (1 - PARENTS) ** most) / PARENTS
 
 
 def random_weights(p: int, m: int, rng: np.random.Generator) -> np.ndarray:
@@ -115,50 +174,8 @@ def panel_scores(
     """
     own = np.full(r.shape[1], -1) if own is None else own
     edges = edge_scores(model, r, own)
-    return {
-        "correlation": edges.correlation,
-        "partial correlation": edges.partial,
-        "lasso": entry_scores(gram, r, own),
-    }
-
-
-def average_precision(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Area under the precision-recall curve along the last axis; ties enter together.
-
-    The mean over true items of the precision among all items that score as high:
-    the step-wise area without interpolation. NaN where nothing is true.
-    """
-    level = rankdata(-scores, method="max", axis=-1)
-    hits = rankdata(np.where(truth, -scores, np.inf), method="max", axis=-1)
-    number = truth.sum(axis=-1)
-    total = np.where(truth, hits / level, 0.0).sum(axis=-1)
-    return np.divide(total, number, out=np.full(np.shape(total), np.nan), where=number > 0)
-
-
-def normalised_precision(scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Average precision on a scale from 0, guessing, to 1, perfect; along the last axis.
-
-    ``(AUPR - prevalence) / (1 - prevalence)``. NaN where all items are true or none is.
-    """
-    prevalence = truth.mean(axis=-1)
-    excess = average_precision(scores, truth) - prevalence
-    open_ = (prevalence > 0) & (prevalence < 1)
-    return np.divide(excess, 1 - prevalence, out=np.full(np.shape(excess), np.nan), where=open_)
-
-
-def pooled_and_per_regulator(scores: np.ndarray, parent: np.ndarray) -> tuple[float, float]:
-    """Normalised precision over all pairs, and its mean over regulators that have targets.
-
-    Parameters
-    ----------
-    scores, parent
-        Of p regulators (rows) and m targets; pairs with NaN are left out of the first
-        and must not occur in the second.
-    """
-    pooled = float(normalised_precision(scores.ravel(), parent.ravel()))
-    each = normalised_precision(scores, parent)
-    each = each[np.isfinite(each)]
-    return pooled, float(each.mean()) if len(each) else float("nan")
+    scores = (edges.correlation, edges.partial, entry_scores(gram, r, own))
+    return dict(zip(METHODS, scores, strict=True))
 
 
 def replicate(

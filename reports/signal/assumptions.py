@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from infocheck.checks.power import EACH, POOLED, REPLICATES, TARGETS, Power
-from infocheck.stats import spike_in
+from infocheck.stats import ranking, spike_in
 from infocheck.stats.heritability import heritability
 from infocheck.stats.partial import Shrunken, shrinkage_weight
 from infocheck.stats.sums import CrossSums
@@ -59,7 +59,7 @@ def network(seed: int, kind: str) -> dict:
     high = Power()._table(found).groupby("edges")["high"].max()
     scores = spike_in.panel_scores(gram, model, made.r)
     scores["consensus"] = np.mean([rankdata(s).reshape(s.shape) for s in scores.values()], axis=0)
-    reached = {k: spike_in.pooled_and_per_regulator(s, made.parent) for k, s in scores.items()}
+    reached = {k: ranking.pooled_and_per_regulator(s, made.parent) for k, s in scores.items()}
     consensus = reached.pop("consensus")
     line = {"kind": kind}
     for position, edges in enumerate((POOLED, EACH)):

@@ -23,7 +23,8 @@ from infocheck.dataset import Dataset
 from infocheck.moments import Moments
 from infocheck.simulate import simulate
 from infocheck.stats.partial import Shrunken, shrinkage_weight
-from infocheck.stats.spike_in import normalised_precision, panel_scores
+from infocheck.stats.ranking import normalised_precision
+from infocheck.stats.spike_in import panel_scores
 
 SCOPES = ("all pairs", "pairs of the network", "one regulator")
 

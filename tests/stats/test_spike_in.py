@@ -1,17 +1,10 @@
-"""Simulated targets without rows against simulated rows; areas against scikit-learn."""
+"""Simulated targets without rows against simulated rows."""
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score
 
 from infocheck.stats.partial import Shrunken
-from infocheck.stats.spike_in import (
-    Regulators,
-    average_precision,
-    normalised_precision,
-    random_weights,
-    replicate,
-)
+from infocheck.stats.spike_in import Regulators, random_weights, replicate
 
 
 def rows(n, p, seed=0):
@@ -58,27 +51,6 @@ def test_parents_are_few_and_as_many_as_stated():
     # No regulator is left without targets, none is preferred.
     assert (weights != 0).sum(axis=1) == pytest.approx(np.full(50, number.sum() / 50), rel=0.25)
     assert (random_weights(3, 100, rng) != 0).sum(axis=0).max() == 2
-
-
-def test_area_equals_scikit_learn_with_and_without_ties():
-    rng = np.random.default_rng(4)
-    truth = rng.random((30, 40)) < 0.1
-    truth[0] = False
-    for scores in (rng.normal(size=truth.shape), rng.integers(0, 4, truth.shape).astype(float)):
-        found = average_precision(scores, truth)
-        assert np.isnan(found[0])
-        for row in np.flatnonzero(truth.any(axis=1)):
-            expected = average_precision_score(truth[row], scores[row])
-            assert found[row] == pytest.approx(expected, abs=1e-12)
-        whole = average_precision(scores.ravel(), truth.ravel())
-        assert whole == pytest.approx(average_precision_score(truth.ravel(), scores.ravel()))
-
-
-def test_guessing_is_zero_and_a_perfect_ranking_is_one():
-    truth = np.arange(200) < 20
-    assert normalised_precision(np.zeros(200), truth) == pytest.approx(0)
-    assert normalised_precision(truth.astype(float), truth) == pytest.approx(1)
-    assert np.isnan(normalised_precision(np.zeros(3), np.ones(3, dtype=bool)))
 
 
 def test_more_signal_and_more_rows_find_more():
