@@ -25,6 +25,8 @@ STIMULATED_SHARE = 0.2
 CONTROL = "control"
 # Beyond this ratio of half-lives a run takes minutes.
 MAX_HALF_LIFE_RATIO = 50.0
+# With fewer bursts nearly every gene is silent in every cell.
+MIN_BURSTS = 0.01
 # Beyond this exponent a Hill function is a step, and single precision is left.
 MAX_HILL = 10.0
 
@@ -327,7 +329,10 @@ def _refuse(
                 f"mrna_half_life and protein_half_life must not differ more than "
                 f"{MAX_HALF_LIFE_RATIO:g}-fold.",
             ),
-            (0 < bursts < math.inf, "bursts must be a positive number."),
+            (
+                MIN_BURSTS <= bursts < math.inf,
+                f"bursts must be finite and at least {MIN_BURSTS:g}.",
+            ),
             (0 <= signal < math.inf, "signal must be 0 or more."),
             (signal_hours > 0, "signal_hours must be above 0."),
             (0 <= protein_noise < math.inf, "protein_noise must be 0 or more."),
@@ -466,13 +471,15 @@ def _rate(
 ) -> _Rate:
     """Depth, shares of genes in it, and what shifts expression from outside the network."""
     mean = mrna.mean(axis=1, dtype=float)
-    own = np.log1p(mrna.var(axis=1, dtype=float) / mean**2)
+    variance = mrna.var(axis=1, dtype=float)
+    # A gene that burst in no cell has no spread.
+    own = np.log1p(np.divide(variance, mean**2, out=np.zeros_like(mean), where=mean > 0))
     total = own / (1 - hidden_share - sum(shares.values()))
     shifts = []
     for name, part in shares.items():
-        variance = part * total
+        between = part * total
         drawn = rng.standard_normal((int(levels[name].max()) + 1, layout.followed))
-        shifts.append((levels[name], np.sqrt(variance) * drawn - variance / 2))
+        shifts.append((levels[name], np.sqrt(between) * drawn - between / 2))
     return _Rate(
         mrna=mrna,
         place=layout.place,

@@ -373,6 +373,16 @@ def test_constant_genes_have_no_counts():
     assert adata.var["mrna_half_life"].isna().tolist() == silent.tolist()
 
 
+def test_genes_that_never_burst_are_no_error():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        adata = mechanistic(60, **SMALL, bursts=0.02, seed=1)
+    silent = np.asarray(adata.X.sum(axis=0)).ravel() == 0
+    assert 0 < silent.sum() < 60
+    assert np.isfinite(adata.X.data).all()
+    assert np.isfinite(adata.var["true_reliability"]).all()
+
+
 # ------------------------------------------------------------------- arguments
 
 
