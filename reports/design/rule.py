@@ -234,9 +234,9 @@ def page(rng: np.random.Generator, depth: pd.DataFrame) -> str:
         "## In simulated counts",
         "",
         f"Lognormal rates, Poisson counts, {RUNS:,} runs a depth (error at most .0065), 13 depths "
-        "a line from 1/8 to 8 times the formula, and one UMI; t tests of the Pearson correlation. The budget "
-        "gives a forecast power of .7 at the best depth. *Best* is the top of a parabola through "
-        "the measured power, with a 95 % interval.",
+        "a line from 1/8 to 8 times the formula, and one UMI; t tests of the Pearson "
+        "correlation. The budget gives a forecast power of .7 at the best depth. *Best* is the top "
+        "of a parabola through the measured power, with a 95 % interval.",
         "",
         "| edge | ρ, level | CV² | formula | search | best, counts | best, log1p | power of "
         "counts: best | at 1/CV² | at one UMI | of log1p: best | at 1/CV² | at one UMI | forecast "
@@ -337,8 +337,8 @@ def _measured_words(depth: pd.DataFrame) -> list[str]:
     return [
         f"At 1/CV² up to {lost['counts', 'derived']:.3f} of power is lost against the best depth "
         f"that was measured ({lost['log1p', 'derived']:.3f} on log1p counts); at one UMI up to "
-        f"{lost['counts', 'one']:.2f} ({lost['log1p', 'one']:.2f}). On log1p counts weak edges want "
-        "up to half more depth, strong ones of CV² 1 and above a little less.",
+        f"{lost['counts', 'one']:.2f} ({lost['log1p', 'one']:.2f}). On log1p counts weak edges "
+        "want up to half more depth, strong ones of CV² 1 and above a little less.",
         "",
         "**The depth is right, the power is not quite:** rates are lognormal here, and "
         "correlations of such skewed values spread more than those of normal ones, from which "
