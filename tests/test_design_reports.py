@@ -55,7 +55,7 @@ def test_depth_is_measured_as_the_table_says(shared, depth, name):
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("name", ["yeast_segregants_yeung2011", "scode_mouse_neuron"])
+@pytest.mark.parametrize("name", ["yeast_segregants_yeung2011", "dream4_10_net1_timeseries"])
 def test_rows_are_measured_as_the_table_says(shared, rows, name):
     found = rows.of(source(shared, name), regulators=70)
     same(found, name, "rows.csv")

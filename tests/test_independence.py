@@ -9,7 +9,14 @@ import pytest
 
 from infocheck.dataset import Dataset
 from infocheck.dependence import dependence
-from infocheck.independence import deciding, distinct_rows, effective_size, sizes
+from infocheck.independence import (
+    deciding,
+    distinct_rows,
+    effective_interval,
+    effective_size,
+    sizes,
+    with_more_cells,
+)
 from infocheck.moments import Moments
 from infocheck.simulate import simulate
 from infocheck.stats import clustering
@@ -145,3 +152,26 @@ def test_near_empty_rows_repeat_by_chance():
     counts = rng.multinomial(3, np.full(12, 1 / 12), size=400).astype(float)
     data = opened(ad.AnnData(counts), regulators=["0", "1", "2", "3"])
     assert distinct_rows(data) == 400
+
+
+def test_more_cells_of_the_same_donors_follow_the_design_effect():
+    """Equal donors: ``kN / (1 + (km - 1) d)``, and what as many cells really have."""
+    planted = {"n_genes": 200, "donors": 10, "batches": 1, "donor_share": 0.6, "depth": 20_000}
+    data = opened(simulate(600, seed=4, **planted))
+    now = effective_size(data)
+    product = (600 / now - 1) / (60 - 1)
+    assert with_more_cells(data, 2.0) == pytest.approx(1200 / (1 + (120 - 1) * product), rel=1e-9)
+    assert with_more_cells(data, 1.0) == pytest.approx(now)
+    assert now < with_more_cells(data, 2.0) < 1.5 * now
+    real = effective_size(opened(simulate(1200, seed=4, **planted)))
+    assert with_more_cells(data, 2.0) == pytest.approx(real, rel=0.25)
+    # No more than in proportion, and in proportion where nothing is labelled.
+    assert with_more_cells(opened(bare(simulate(600, seed=4, **planted))), 2.0) == 1200
+
+
+def test_the_interval_holds_the_size(sound):
+    for adata in (sound, bare(sound)):
+        data = opened(adata)
+        low, high = effective_interval(data)
+        assert low <= effective_size(data) <= high
+        assert (low < high) == ("donor" in data.roles)

@@ -28,6 +28,7 @@ from infocheck.engine import Engine
 from infocheck.errors import NotAssessed
 from infocheck.moments import Moments
 from infocheck.splits import units
+from infocheck.stats import learning
 from infocheck.stats.learning import Point, grown, points
 from infocheck.stats.stability import Edges
 
@@ -69,19 +70,30 @@ def measured(data: Dataset) -> float:
 
 
 def forecast(data: Dataset, seed: int) -> dict | None:
-    """What the check says of these rows and of twice as many; None where it is silent."""
+    """What the check says of these rows and of twice as many; None where it is silent.
+
+    Of time series the check is silent because of what is found here, so the same formula
+    is applied to its observed points.
+    """
     table = Stability().measure(data, np.random.default_rng(seed))["learning"]
-    ahead = table[table["data"] == "forecast"]
-    if ahead.empty:
+    observed = table[table["data"] == "observed"]
+    if data.splits.kind == "blocks":
+        before = [
+            Point(row.rows_per_part, row.estimate, row.pairs) for row in observed.itertuples()
+        ]
+        last = observed.iloc[-1]
+        ahead = learning.forecast(before, last["estimate"], last["low"], last["high"])
+    else:
+        ahead = next(table[table["data"] == "forecast"].itertuples(), None)
+    if ahead is None:
         return None
-    now = table.loc[table["data"] == "observed", "estimate"].iloc[-1]
-    row = ahead.iloc[0]
+    now = observed["estimate"].iloc[-1]
     return {
         "now": now,
-        "forecast": row["estimate"],
-        "low": row["low"],
-        "high": row["high"],
-        "exponent": row["exponent"],
+        "forecast": ahead.estimate,
+        "low": ahead.low,
+        "high": ahead.high,
+        "exponent": ahead.exponent,
         "plain": grown(now, 2.0),
     }
 
@@ -247,7 +259,7 @@ def page(found: pd.DataFrame, detected: pd.DataFrame, silent: dict[str, str]) ->
         f"its 95 % band held {inside} ({inside / len(table):.0%}). Where halves are made of cells "
         f"before and after, it misses by {like:.3f}; for time series by "
         f"{series['size'].median():.2f}, more than *no change* would "
-        f"({series['no_change'].median():.2f}).",
+        f"({series['no_change'].median():.2f}), so the check gives none.",
         "",
         "`python reports/design/rows.py FOLDER --out reports/design`. Question: if only a half of "
         "the rows had been measured, would the curve on the page have foretold what all rows give? "
@@ -294,8 +306,8 @@ MISLEADS = [
     "then donors*), and the page of the half says that its halves share donors.",
     "- **Time series.** There are 20 blocks whatever the length, so those of a half are half as "
     "long and neighbours in time stand on both sides more often: the agreement of the half is too "
-    "high, the forecast more so. The bands are wide, and should be believed rather than the "
-    "estimates.",
+    "high, the forecast more so. The check therefore gives no forecast for them; what stands here "
+    "is what it would say.",
     "- **Sparse counts with very many regulators.** The agreement can fall as rows are added "
     "(above). The exponent is cut at 0, so the forecast is *no change* and the truth lies below.",
     "- The rows of the part are among the rows that are measured, so the error is smaller than "

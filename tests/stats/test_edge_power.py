@@ -140,17 +140,20 @@ def fixed_point(effects, weights, n, share, fdr):
     return np.exp(brentq(excess, np.log(LEAST_LEVEL), 0.0, xtol=1e-14))
 
 
-def designs(seed, count):
-    """Mixtures of 7 effects, sizes, shares of edges and rates."""
+def designs(seed, count, edges=7):
+    """Mixtures of so many effects, sizes, shares of edges and rates."""
     rng = np.random.default_rng(seed)
-    effects = rng.uniform(0.02, 0.6, (count, 7)) * rng.choice([-1, 1], (count, 7))
+    effects = rng.uniform(0.02, 0.6, (count, edges)) * rng.choice([-1, 1], (count, edges))
     return effects, rng.integers(10, 4000, count), 10 ** rng.uniform(-4, -0.5, count), 0.1
 
 
-def test_level_at_fdr_equals_a_root_finder():
-    """200 designs (seed 3), to 1e-8 of the level."""
-    effects, n, share, fdr = designs(3, 200)
-    weights = np.random.default_rng(4).dirichlet(np.ones(7))
+@pytest.mark.parametrize(("edges", "absent"), [(7, 0), (81, 0), (81, 8)])
+def test_level_at_fdr_equals_a_root_finder(edges, absent):
+    """200 designs (seed 3), to 1e-8 of the level; also where every eighth effect is none."""
+    effects, n, share, fdr = designs(3, 200, edges)
+    if absent:
+        effects[:, ::absent] = 0
+    weights = np.random.default_rng(4).dirichlet(np.ones(edges))
     found, level = power_at_fdr(effects, 5 * weights, n, share, fdr)
     expected = [
         fixed_point(e, weights, m, s, fdr) for e, m, s in zip(effects, n, share, strict=True)
