@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
 # Added to the diagonal of the Gram matrix, so that copies of a regulator do not break the path.
 RIDGE = 1e-3
@@ -128,9 +129,9 @@ def _to_next_knot(gram: np.ndarray, paths: _Paths, entry: np.ndarray) -> None:
     inside = paths.active >= 0
     slot = np.where(inside, paths.active, 0)
     direction = _direction(gram, paths.c, slot, inside)
-    dense = np.zeros_like(paths.c)
-    np.add.at(dense, (k[:, None], slot), direction)
-    slope = dense @ gram
+    # Few regulators are in a path: a product with the whole matrix would mostly add zeros.
+    starts = np.arange(len(k) + 1) * slot.shape[1]
+    slope = csr_array((direction.ravel(), slot.ravel(), starts), paths.c.shape) @ gram
 
     enters = _until_entry(paths, slope, slot, inside)
     candidate = enters.argmin(axis=1)
