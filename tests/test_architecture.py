@@ -22,6 +22,7 @@ GROUPS = (
     {"stats"},
     {
         "alternatives",
+        "comparison",
         "dataset",
         "decoys",
         "dependence",

@@ -11,36 +11,24 @@ import numpy as np
 import pandas as pd
 
 from infocheck import plotting, thresholds
-from infocheck.alternatives import DO, MEASURED, SHIFT, Alternative, alternatives, world
+from infocheck.alternatives import DO, MEASURED, SHIFT, world
 from infocheck.check import Check, Tables, require_rows
-from infocheck.independence import effective_interval
+from infocheck.comparison import EFFECTS, compared
 from infocheck.plotting import Chart
 from infocheck.result import Verdict
-from infocheck.stats.edge_power import attenuated, minimum_effect_at_fdr, power_at_fdr
 from infocheck.stats.heritability import Heritability, heritability
 from infocheck.stats.partial import Shrunken, shrinkage_weight
-from infocheck.stats.reliability import at_depth
-from infocheck.stats.resampling import t_interval, wilson
-from infocheck.stats.scenarios import FDP, Draws, Scenario, World, found_by_regulator, run
-from infocheck.stats.spike_in import Regulators, mean_parents, replicate
+from infocheck.stats.resampling import t_interval
+from infocheck.stats.scenarios import FDP
+from infocheck.stats.spike_in import Regulators, replicate
 
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
 
 # Simulated networks, and targets in each.
 REPLICATES, TARGETS = 6, 120
-# In the comparison of studies: more targets, since power at a cut is rougher than an area;
-# about so many pairs in each, within these limits.
-PAIRS, FEWEST, MOST = 40_000, 120, 200
-# Further targets from which the power of each regulator is read: about so many for each,
-# in batches, and no more batches than that.
-PER_REGULATOR, BATCH, MOST_BATCHES = 12, 600, 16
 # Which pairs are ranked together.
 POOLED, EACH = "all edges", "targets of one regulator"
-# True correlations for which power is given in closed form, and quantiles of reliability
-# that stand for all pairs.
-EFFECTS = (0.15, 0.3, 0.5)
-_PAIRS = (np.arange(15) + 0.5) / 15
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -116,7 +104,7 @@ class Power(Check):
         return {
             "bound": self._table(found),
             "heritability": _explained(explained, data.n),
-            **_compared(data, world(data, gram, shrinkage, shares, weights), rng),
+            **compared(data, world(data, gram, shrinkage, shares, weights), rng),
         }
 
     def _table(self, found: list[dict[str, tuple[float, float]]]) -> pd.DataFrame:
@@ -281,191 +269,3 @@ def _explained(found: Heritability, rows: int) -> pd.DataFrame:
             {"explained_variance": name, "mean": mean, **named, "targets": m, "rows": rows}
         )
     return pd.DataFrame(records)
-
-
-def _compared(data: Dataset, real: World, rng: np.random.Generator) -> Tables:
-    """Every alternative, simulated with the same parents and the same noise."""
-    plans = alternatives(data)
-    scenarios = {plan.name: plan.scenario for plan in plans if plan.scenario}
-    for scenario in scenarios.values():
-        real.model(scenario)  # once, before workers share it
-
-    targets = int(np.clip(PAIRS // data.panel.p, FEWEST, MOST))
-
-    def one(draw: np.random.Generator):
-        return run(real, scenarios, Draws.of(real, targets, draw))
-
-    found = data.engine.map(one, rng.spawn(REPLICATES))
-    outcomes, nominal = [outcome for outcome, _ in found], [number for _, number in found]
-    best = _best_method(outcomes)
-    return {
-        "scenarios": _scenarios(real, scenarios, outcomes, len(data.panel.targets)),
-        "gains": pd.DataFrame([_gain(plan, best, outcomes) for plan in plans[1:]]),
-        "effects": _effects(real, scenarios, effective_interval(data)),
-        "nominal": _nominal(scenarios, nominal, len(data.panel.targets)),
-        "regulators": _by_regulator(data, real, scenarios[MEASURED], rng),
-    }
-
-
-def _best_method(outcomes: list[dict]) -> str:
-    """The method that finds most edges as the study is; of equals, the better ranking."""
-    methods = [method for name, method in outcomes[0] if name == MEASURED]
-
-    def reached(method: str) -> tuple[float, float]:
-        of = [one[MEASURED, method] for one in outcomes]
-        return float(np.mean([o.power for o in of])), float(
-            np.mean([o.normalised_aupr for o in of])
-        )
-
-    return max(methods, key=reached)
-
-
-def _interval(values: np.ndarray, bounds: tuple[float, float]) -> tuple[float, float, float]:
-    """Mean over replicates with its 95 % interval."""
-    mean, error = float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
-    return mean, *t_interval(mean, error, len(values), bounds)
-
-
-def _named(name: str, values: np.ndarray, bounds: tuple[float, float]) -> dict[str, float]:
-    keys = (name, f"{name}_low", f"{name}_high")
-    return dict(zip(keys, _interval(values, bounds), strict=True))
-
-
-def _scenarios(real: World, scenarios: dict, outcomes: list[dict], targets: int) -> pd.DataFrame:
-    records = []
-    for name, method in outcomes[0]:
-        of = [one[name, method] for one in outcomes]
-
-        def values(key: str, of: list = of) -> np.ndarray:
-            return np.array([getattr(o, key) for o in of])
-
-        records.append(
-            {
-                "study": name,
-                "method": method,
-                "effective_rows": scenarios[name].rows,
-                **_named("power", values("power"), (0.0, 1.0)),
-                **_named("discoveries", targets * values("found"), (0.0, np.inf)),
-                **_named("aupr_ratio", values("aupr_ratio"), (0.0, np.inf)),
-                **_named("normalised_aupr", values("normalised_aupr"), (-1.0, 1.0)),
-                **_named("precision_top", values("precision_top"), (0.0, 1.0)),
-                "minimum_effect": _minimum_effect(real, scenarios[name]),
-            }
-        )
-    return pd.DataFrame(records)
-
-
-def _minimum_effect(real: World, scenario: Scenario) -> float:
-    """Smallest true correlation that a test of correlation finds in four of five pairs.
-
-    Of median reliability, at the level that keeps the false discovery rate; NaN where
-    something other than the edges makes genes correlate, or other evidence is used.
-    """
-    if scenario.confounded or scenario.perturbed or scenario.prior:
-        return np.nan
-    found = minimum_effect_at_fdr(
-        scenario.rows,
-        _edge_share(real),
-        FDP,
-        at_depth(np.median(real.reliability), scenario.depth),
-        at_depth(np.median(real.target_reliability), scenario.depth),
-        scenario.coupling,
-    )
-    return float(found) if np.isfinite(found) else np.nan
-
-
-def _edge_share(real: World) -> float:
-    p = len(real.gram)
-    return mean_parents(p) / p
-
-
-def _effects(real: World, scenarios: dict, interval: tuple[float, float]) -> pd.DataFrame:
-    """Power of a test of correlation if every edge were this strong, in closed form.
-
-    Over pairs of regulators and targets of all reliabilities. The interval is that of
-    the effective number of observations.
-    """
-    relative = np.array([1.0, interval[0] / real.rows, interval[1] / real.rows])
-    records = []
-    for name in [n for n, s in scenarios.items() if not (s.confounded or s.perturbed or s.prior)]:
-        scenario = scenarios[name]
-        a, b = (
-            np.quantile(at_depth(values, scenario.depth), _PAIRS)
-            for values in (real.reliability, real.target_reliability)
-        )
-        for effect in EFFECTS:
-            seen = attenuated(effect, *np.broadcast_arrays(a[:, None], b), scenario.coupling)
-            power, level = power_at_fdr(
-                seen.ravel(), np.ones(seen.size), relative * scenario.rows, _edge_share(real), FDP
-            )
-            records.append(
-                {
-                    "study": name,
-                    "effect": effect,
-                    "power": power[0],
-                    "power_low": min(power),
-                    "power_high": max(power),
-                    "level": level[0],
-                    "effective_rows": scenario.rows,
-                }
-            )
-    return pd.DataFrame(records)
-
-
-def _gain(plan: Alternative, method: str, outcomes: list[dict]) -> dict[str, object]:
-    """What a study would find, and how much more than this one, both by one method."""
-    record: dict[str, object] = {"study": plan.name, "kind": plan.kind, "method": method}
-    if plan.scenario is None:
-        nothing = dict.fromkeys((*_ends("now"), *_ends("then"), *_ends("gain")), np.nan)
-        return {**record, **nothing, "missing": plan.missing}
-    now, then = (
-        np.array([one[name, method].power for one in outcomes]) for name in (MEASURED, plan.name)
-    )
-    return {
-        **record,
-        **_named("now", now, (0.0, 1.0)),
-        **_named("then", then, (0.0, 1.0)),
-        **_named("gain", then - now, (-1.0, 1.0)),
-        "missing": "",
-    }
-
-
-def _ends(name: str) -> tuple[str, str, str]:
-    return name, f"{name}_low", f"{name}_high"
-
-
-def _nominal(scenarios: dict, nominal: list[dict], targets: int) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "study": name,
-            "nominal_fdr": FDP,
-            **_named(
-                "discoveries", targets * np.array([o[name].found for o in nominal]), (0, np.inf)
-            ),
-            **_named("false_share", np.array([o[name].fdp for o in nominal]), (0.0, 1.0)),
-        }
-        for name in scenarios
-    )
-
-
-def _by_regulator(
-    data: Dataset, real: World, scenario: Scenario, rng: np.random.Generator
-) -> pd.DataFrame:
-    """Power of the edges of each regulator in the study as it is."""
-    p = data.panel.p
-    batches = int(np.clip(np.ceil(PER_REGULATOR * p / BATCH), 2, MOST_BATCHES))
-
-    def one(draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        return found_by_regulator(real, scenario, Draws.of(real, BATCH, draw, evidence=False))
-
-    parts = data.engine.map(one, rng.spawn(batches))
-    found, there = (np.sum([part[i] for part in parts], axis=0) for i in (0, 1))
-    low, high = wilson(found, there)
-    return pd.DataFrame(
-        {
-            "regulator": data.names(np.arange(p)),
-            "power": np.divide(found, there, out=np.full(p, np.nan), where=there > 0),
-            "power_low": low,
-            "power_high": high,
-        }
-    )
