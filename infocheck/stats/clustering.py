@@ -114,7 +114,24 @@ def effective_size(n: np.ndarray, icc_x: np.ndarray, icc_y: np.ndarray) -> np.nd
     """
     x = np.atleast_1d(np.maximum(icc_x, 0.0))
     y = np.atleast_1d(np.maximum(icc_y, 0.0))
-    return n.sum() / (1 + (mean_size(n) - 1) * np.outer(x, y))
+    return effective_size_of_design(n.sum(), mean_size(n), np.outer(x, y))
+
+
+def effective_size_of_design(
+    rows: np.ndarray | float, per_level: np.ndarray | float, product: np.ndarray | float
+) -> np.ndarray:
+    """The same for designs that are described by three numbers, broadcast.
+
+    Parameters
+    ----------
+    rows
+        N, all rows.
+    per_level
+        m0, rows in the level of the average row (:func:`mean_size`), at least 1.
+    product
+        Product of both intraclass correlations, in [0, 1].
+    """
+    return rows / (1 + (per_level - 1) * np.asarray(product))
 
 
 def effective_size_of_contrast(n: np.ndarray, icc_y: np.ndarray) -> np.ndarray:
