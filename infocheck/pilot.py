@@ -20,14 +20,17 @@ from infocheck.system import FIELDS, INTENSITY, READS, UMIS, Field, System
 from infocheck.values import WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from infocheck.dataset import Dataset
+    from infocheck.stats.sums import CrossSums
 
 # Genes seen in fewer of the rows are no candidates for a network.
 DETECTED = 0.01
 # Totals beyond this are those of bulk libraries.
 BULK_TOTAL = 100_000
+# Genes of a kind, evenly spaced in their level, that a line of variation is fitted to.
+LINE_GENES = 2000
+# Rows per regulator below which what the others explain of one cannot be estimated.
+ROWS_PER_REGULATOR = 5
 # Nothing is divided by a reliability below this.
 DIVISIBLE = 0.1
 _Z = float(norm.ppf(0.975))
@@ -40,6 +43,7 @@ ASSUMED = {
     "regulator_reliability": (0.5, 0.8, 0.95),
     "target_reliability": (0.5, 0.8, 0.95),
     "reliability_sd": (0.5, 0.8, 1.2),
+    "edge_spread": (0.2, 0.5, 1.0),
     "regulator_r2": (0.0, 0.3, 0.6),
     "regulator_correlation": (0.0, 0.05, 0.2),
 }
@@ -57,10 +61,7 @@ GRIDS = {
 
 @dataclass(frozen=True)
 class _Sums:
-    """Sums of c/s, (c/s)² and c/s² of every gene, by jackknife group of rows.
-
-    ``within`` are the same by cell type, or None.
-    """
+    """Sums of c/s, (c/s)² and c/s² of every gene, by jackknife group and cell type of rows."""
 
     n: np.ndarray
     total: np.ndarray
@@ -126,6 +127,8 @@ def assumed(name: str, data: Dataset | None = None) -> Field:
     elif name == "icc" and data is not None:
         count = data.labelled_donors or "no"
         why = f"{count} donors are labelled; at least {thresholds.MIN_DONORS} are needed to measure"
+    elif name == "edge_spread":
+        why = "a convention: no study at hand measures how edges differ between donors"
     elif name == "doublets_per_thousand":
         why = "about what vendors of droplet instruments state"
     return Field(*numbers, "assumed", why)
@@ -187,7 +190,9 @@ def _gene_sums(data: Dataset, code: np.ndarray, codes: int) -> _Sums:
             continue
         factor = data.size_factors[rows]
         share = sp.csr_matrix(block).astype(np.float64).multiply(1 / factor[:, None]).tocsr()
-        which = sp.csr_matrix((np.ones(len(rows)), (code[rows], np.arange(len(rows)))), (codes, len(rows)))
+        which = sp.csr_matrix(
+            (np.ones(len(rows)), (code[rows], np.arange(len(rows)))), (codes, len(rows))
+        )
         for part, values in zip(
             parts, (share, share.multiply(share), share.multiply(1 / factor[:, None])), strict=True
         ):
@@ -196,27 +201,17 @@ def _gene_sums(data: Dataset, code: np.ndarray, codes: int) -> _Sums:
     return _Sums(n, *parts)
 
 
-def _variation(sums: _Sums, kept: np.ndarray, chosen: np.ndarray) -> tuple:
-    """Mean and biological CV² of genes over the kept strata; differences between types go."""
-    n, total, squares, noise = (
-        sums.n[kept],
-        sums.total[np.ix_(kept, chosen)],
-        sums.squares[np.ix_(kept, chosen)],
-        sums.noise[np.ix_(kept, chosen)],
-    )
-    return n, total, squares, noise
-
-
 def _gene_fields(
     who: str, sums: _Sums, chosen: np.ndarray, levels: int, depth: float, source: str
 ) -> dict[str, Field]:
     """Level and variation of the chosen genes, with jackknife ranges."""
-    n_groups = len(sums.n) // levels
-    n, total, squares, noise = (
-        part.reshape(n_groups, levels, *part.shape[1:])[..., :]
-        if part.ndim == 1
-        else part[:, chosen].reshape(n_groups, levels, len(chosen))
-        for part in (sums.n, sums.total, sums.squares, sums.noise)
+    n = sums.n.reshape(-1, levels)
+    n_groups = len(n)
+    order = chosen[np.argsort(sums.total[:, chosen].sum(axis=0), kind="stable")]
+    chosen = order[np.unique(np.linspace(0, len(order) - 1, LINE_GENES).astype(int))]
+    total, squares, noise = (
+        part[:, chosen].reshape(n_groups, levels, len(chosen))
+        for part in (sums.total, sums.squares, sums.noise)
     )
 
     def line(keep: np.ndarray, start: Line | None) -> tuple[np.ndarray, Line]:
@@ -232,7 +227,10 @@ def _gene_fields(
     whole, fit = line(everything, None)
     without = np.stack([line(everything != g, fit)[0] for g in everything])
     error = jackknife_error(without)
-    names = [f"{who}_{part}" for part in ("log_share", "log_share_sd", "log_cv2", "log_cv2_slope", "log_cv2_sd")]
+    names = [
+        f"{who}_{part}"
+        for part in ("log_share", "log_share_sd", "log_cv2", "log_cv2_slope", "log_cv2_sd")
+    ]
     words = FIELDS[UMIS]
     found = {}
     for name, value, spread in zip(names, whole, error, strict=True):
@@ -303,31 +301,38 @@ def _between_regulators(data: Dataset, reliability: np.ndarray) -> dict[str, Fie
     readable = np.flatnonzero(reliability[:p] >= DIVISIBLE)
     if len(readable) < 3:
         return {}
-    folds = data.moments.folds
     whole = data.moments.total()
-    n = float(whole.n)
-    error = [jackknife_error(np.stack(column)) for column in zip(
-        *(_regulator_statistics(whole - fold, readable, reliability, p) for fold in folds), strict=True
-    )] if hasattr(whole, "__sub__") else [0.0, 0.0]
-    values = _regulator_statistics(whole, readable, reliability, p)
-    source = f"{data.name}: {len(readable):,} regulators of a reliability of {DIVISIBLE} or more, {n:,.0f} rows"
+    values = _regulator_statistics(whole, readable, reliability[:p])
+    without = [
+        _regulator_statistics(whole - fold, readable, reliability[:p])
+        for fold in data.moments.folds
+        if 0 < fold.n < whole.n
+    ]
+    error = jackknife_error(np.array(without))
+    source = (
+        f"{data.name}: {len(readable):,} regulators of a reliability of {DIVISIBLE} or more, "
+        f"{whole.n:,} rows"
+    )
     found = {}
-    for name, value, spread in zip(("regulator_r2", "regulator_correlation"), values, error, strict=True):
+    names = ("regulator_r2", "regulator_correlation")
+    for name, value, spread in zip(names, values, error, strict=True):
+        if name == "regulator_r2" and whole.n < ROWS_PER_REGULATOR * data.panel.p:
+            continue
         most = FIELDS[UMIS][name].most
         low, high = max(value - _Z * spread, 0.0), min(value + _Z * spread, most)
         found[name] = Field(float(low), float(value), float(high), "measured", source)
     return found
 
 
-def _regulator_statistics(sums, readable: np.ndarray, reliability: np.ndarray, p: int) -> tuple:
-    correlation = sums.correlation()[:, :p]
-    rel = reliability[:p]
+def _regulator_statistics(
+    sums: CrossSums, readable: np.ndarray, reliability: np.ndarray
+) -> tuple[float, float]:
+    """What the others explain of the median regulator, and the mean squared correlation."""
+    correlation = sums.correlation()[:, : len(reliability)]
+    rel = reliability[readable]
     explained = heritability(correlation, correlation[:, readable], sums.n, readable).pooled
-    r2 = float(np.clip(np.median(explained / rel[readable]), 0.0, 0.99))
+    r2 = float(np.clip(np.median(explained / rel), 0.0, FIELDS[UMIS]["regulator_r2"].most))
     part = correlation[np.ix_(readable, readable)]
-    squares = (part**2 - 1 / (sums.n - 1)) / np.outer(rel[readable], rel[readable])
+    squares = (part**2 - 1 / (sums.n - 1)) / np.outer(rel, rel)
     off = squares[~np.eye(len(readable), dtype=bool)]
     return r2, float(np.clip(off.mean(), 0.0, 1.0))
-
-
-_ = Callable if TYPE_CHECKING else None

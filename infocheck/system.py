@@ -65,6 +65,9 @@ def _gene_fields(who: str) -> dict[str, FieldWords]:
 _COUNTED = {**_gene_fields("regulator"), **_gene_fields("target")}
 _SHARED = {
     "icc": FieldWords("Intraclass correlation by {donor}, free of noise", "0 to 1", 0, 1, True),
+    "edge_spread": FieldWords(
+        "Spread of an edge's strength between {donor}s, over its mean", "ratio", 0.0, 5.0, True
+    ),
     "regulator_r2": FieldWords(
         "Variance of a regulator that the others explain, free of noise", "share", 0.0, 0.99
     ),
@@ -90,7 +93,7 @@ FIELDS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Field:
     """A number of a system with its range and where it comes from.
 
@@ -193,7 +196,9 @@ class System:
     @property
     def uncertain(self) -> list[str]:
         """Fields that have a range."""
-        return [name for name in FIELDS[self.kind] if self.fields[name].low < self.fields[name].high]
+        return [
+            name for name in FIELDS[self.kind] if self.fields[name].low < self.fields[name].high
+        ]
 
     def values(self, **changed: float) -> dict[str, float]:
         """Central values, with some of them replaced."""
