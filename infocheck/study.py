@@ -416,7 +416,7 @@ def _tables(
     tell("Designs", 0, 4)
     cost = grid.cost(plan)
     powers = {m: planning.edge_power(values, plan, grid, multiple=m) for m in MULTIPLES}
-    at, reached = planning.best(powers[1.0], cost, plan)
+    at = planning.best(powers[1.0], cost, plan)[0]
     optimum = grid[at]
 
     tell("Ranges", 1, 4)
@@ -554,48 +554,54 @@ def _curves(
     drawn: list[dict[str, float]],
 ) -> pd.DataFrame:
     """Power along each axis through the optimum, for three effects, with ranges."""
-    parts = []
-    for axis, given in axes.items():
-        ends = min(given), max(given)
-        if ends[0] == ends[1]:
-            continue
-        points = np.unique(np.round(np.geomspace(*ends, CURVE_POINTS)))
-        along = Designs(
-            *(np.full(len(points), getattr(optimum, name)[0]) for name in vars(optimum))
-        )
-        along = replace(along, **{axis: points})
-        partial = planning.partial_power(values, plan, along)
-        for multiple in MULTIPLES:
-            power = planning.edge_power(values, plan, along, multiple=multiple)
-            spread = np.array(
-                [
-                    planning.edge_power(one, plan, along, multiple=multiple, slices=SLICES_OF_DRAWS)
-                    for one in drawn
-                ]
-            )
-            low, high = np.quantile(spread, _ENDS, axis=0)
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "axis": axis,
-                        "value": points.astype(int),
-                        "umis": planning.umis(values, along) if base.has_depth else np.nan,
-                        "multiple": multiple,
-                        "effect": plan.effect * multiple,
-                        "power": power,
-                        "power_low": np.minimum(low, power),
-                        "power_high": np.maximum(high, power),
-                        "power_beside_rivals": partial if multiple == 1.0 else np.nan,
-                        "readable_share": planning.readable_share(values, along),
-                        "effective_rows": planning.median_rows(values, along),
-                        "cost": along.cost(plan),
-                    }
-                )
-            )
+    axis, points, along = _through(optimum, axes)
     columns = ["axis", "value", "umis", "multiple", "effect", "power", "power_low", "power_high"]
-    if not parts:
+    if not len(axis):
         return pd.DataFrame(columns=columns)
-    return pd.concat(parts, ignore_index=True)
+    facts = {
+        "axis": axis,
+        "value": points.astype(int),
+        "umis": planning.umis(values, along) if base.has_depth else np.nan,
+        "readable_share": planning.readable_share(values, along),
+        "effective_rows": planning.median_rows(values, along),
+        "cost": along.cost(plan),
+    }
+    parts = []
+    for multiple in MULTIPLES:
+        power = planning.edge_power(values, plan, along, multiple=multiple)
+        few = {"multiple": multiple, "slices": SLICES_OF_DRAWS}
+        spread = [planning.edge_power(one, plan, along, **few) for one in drawn]
+        low, high = np.quantile(np.array(spread), _ENDS, axis=0)
+        found = {
+            "multiple": multiple,
+            "effect": plan.effect * multiple,
+            "power": power,
+            "power_low": np.minimum(low, power),
+            "power_high": np.maximum(high, power),
+            "power_beside_rivals": planning.partial_power(values, plan, along)
+            if multiple == 1.0
+            else np.nan,
+        }
+        parts.append(pd.DataFrame(facts | found))
+    table = pd.concat(parts, ignore_index=True)
+    return table[[*columns, *(name for name in table if name not in columns)]]
+
+
+def _through(
+    optimum: Designs, axes: Mapping[str, list[int]]
+) -> tuple[np.ndarray, np.ndarray, Designs]:
+    """Designs along each axis that has more than one value: axis, value, design."""
+    named, points = [], []
+    for axis, given in axes.items():
+        if min(given) < max(given):
+            values = np.unique(np.round(np.geomspace(min(given), max(given), CURVE_POINTS)))
+            named += [axis] * len(values)
+            points += values.tolist()
+    name, value = np.array(named, dtype=object), np.array(points)
+    columns = {
+        axis: np.where(name == axis, value, getattr(optimum, axis)[0]) for axis in vars(optimum)
+    }
+    return name, value, Designs(**columns)
 
 
 def _limits(
@@ -693,8 +699,8 @@ def _assumptions(base: System, plan: Plan, screen: Screen | None) -> pd.DataFram
         f"The activity of a regulator follows its mRNA with a correlation of {plan.coupling:g}.",
         f"Strengths differ between {plural(one)}; an edge is found in the mean over them, "
         f"so that the result holds for further {plural(one)}.",
-        f"{plural(one).capitalize()} are independent; {plural(base.row)} of one {one} resemble each "
-        "other as far as the intraclass correlations of both genes say.",
+        f"{plural(one).capitalize()} are independent; {plural(base.row)} of one {one} resemble "
+        "each other as far as the intraclass correlations of both genes say.",
         f"{plural(one).capitalize()} are spread evenly over batches; batch is a fixed factor that "
         "costs one degree of freedom a batch.",
         f"Every {one} gives the same number of {plural(base.row)}, of the cell types that are "

@@ -11,6 +11,10 @@ from scipy.special import logsumexp
 # Points of the integral over the spread of genes around the line.
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(21)
 _LOG_WEIGHTS = np.log(_WEIGHTS / _WEIGHTS.sum())
+# Genes enter with n · mean² of at least this: below it the estimate of CV² rests on a
+# handful of cells with two counts, and its distribution is far from normal.
+INFORMATION = 10.0
+_FEWEST = 20
 # A spread this small stands for none: the integral needs one.
 _SMALLEST_SD = 0.02
 _WIDEST_SD = 3.0
@@ -69,6 +73,8 @@ def fit_line(mean: np.ndarray, cv2: np.ndarray, n: float, *, start: Line | None 
     A gene's true CV² is log-normal around the line; its estimate is normal around the
     truth with the error that a negative binomial count of that mean and dispersion has.
     Genes whose estimate is negative therefore count, and genes of few counts weigh little.
+    Genes so rare that their estimate is not nearly normal are left out, so that for them
+    the line is an extrapolation.
 
     Parameters
     ----------
@@ -84,7 +90,7 @@ def fit_line(mean: np.ndarray, cv2: np.ndarray, n: float, *, start: Line | None 
     Returns
     -------
     Line
-        Its centre is the mean log level of the genes, or that of ``start``.
+        Its centre is the mean log level of the genes that it rests on, or that of ``start``.
 
     Raises
     ------
@@ -100,6 +106,11 @@ def fit_line(mean: np.ndarray, cv2: np.ndarray, n: float, *, start: Line | None 
     keep = np.isfinite(cv2) & (mean > 0)
     if keep.sum() < 5:
         raise ValueError("a line of variation against level needs at least five genes")
+    informative = keep & (n * np.square(mean) >= INFORMATION)
+    if informative.sum() < min(_FEWEST, keep.sum()):
+        frequent = np.sort(mean[keep])[-min(_FEWEST, int(keep.sum()))]
+        informative = keep & (mean >= frequent)
+    keep = informative
     mean, cv2 = np.asarray(mean, float)[keep], np.asarray(cv2, float)[keep]
     level = np.log(mean)
     centre = float(level.mean()) if start is None else start.centre
