@@ -112,6 +112,7 @@ def measure(data: Dataset) -> System:
             "rows": data.n,
             "genes": data.n_vars,
             "donors": data.labelled_donors,
+            "simulated": data.simulated,
             "depth": _typical_total(data) if data.is_counts else None,
         },
     )

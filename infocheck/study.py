@@ -21,8 +21,9 @@ import pandas as pd
 
 from infocheck import planning, screening, thresholds
 from infocheck import system as systems
-from infocheck.errors import InputError
 from infocheck.planning import Designs, Plan
+from infocheck.report.digits import about
+from infocheck.report.words import plural
 from infocheck.screening import Screen
 from infocheck.system import READS, UMIS, Field, System
 from infocheck.version import __version__
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 MULTIPLES = (0.5, 1.0, 1.5)
 DRAWS = 200
 # Genes that stand for all in the draws, where there are many evaluations.
-SLICES_OF_DRAWS = 7
-CURVE_POINTS = 24
+SLICES_OF_DRAWS = 5
+CURVE_POINTS = 16
 _PACKAGES = ("numpy", "pandas", "scipy")
 _ENDS = (0.025, 0.975)
 
@@ -729,20 +730,5 @@ def _assumptions(base: System, plan: Plan, screen: Screen | None) -> pd.DataFram
 # --- words ---------------------------------------------------------------------------------
 
 
-def plural(word: str, count: float = 2) -> str:
-    """The word for that many."""
-    return word if count == 1 else f"{word}s"
-
-
-def about(value: float) -> str:
-    """A number of two digits: 7,981 is 8,000, and 16,000,000 is 16 million."""
-    if value >= 1e6:
-        return f"{float(f'{value / 1e6:.2g}'):,.10g} million"
-    return f"{float(f'{value:.2g}'):,.10g}"
-
-
 def _percent(value: float, low: float, high: float) -> str:
     return f"{value:.0%} ({100 * low:.0f}–{high:.0%})"
-
-
-__all__ = ["InputError", "Study", "about", "design", "plural"]

@@ -164,6 +164,7 @@ def human_thp1_perturb(folder: Path) -> System:
         "umis_at_saturation", 8000, 20_000, 40_000, "dividing cells hold much RNA; a convention"
     )
     fields |= assumed("icc", 0.0005, 0.005, 0.05, "replicate cultures of one cell line; three only")
+    fields |= assumed("edge_spread", 0.05, 0.1, 0.3, "cultures of one cell line are alike")
     return System(
         **{
             **vars(one),
