@@ -21,6 +21,7 @@ import pandas as pd
 
 from infocheck import planning, screening, thresholds
 from infocheck import system as systems
+from infocheck.output import data_name
 from infocheck.planning import Designs, Plan
 from infocheck.report.digits import about
 from infocheck.report.words import plural
@@ -68,6 +69,11 @@ class Study:
     provenance: Mapping[str, object]
     screen: Screen | None = None
     date: str = ""
+
+    @property
+    def stem(self) -> str:
+        """How the names of files of this study begin."""
+        return f"{data_name(Path(self.system.name))}.design" if self.system.pilot else "design"
 
     @property
     def best(self) -> pd.Series:
@@ -281,6 +287,30 @@ def design(
     axes = {"donors": donors, "cells": cells, "depth": depth}
     read = {name: None if one is None else planning.axis(one, name) for name, one in axes.items()}
     in_batches = planning.axis(batches, "batches")
+    costs = {"donor": cost_donor, "cell": cost_cell, "read": cost_read}
+    asked = {
+        "effect": effect,
+        "in_degree": in_degree,
+        "coupling": coupling,
+        "fdr": fdr,
+        "power": power,
+        "budget": budget,
+    }
+
+    def planned(most: int, prices: Mapping[str, float], targets_there: int) -> Plan:
+        return Plan(
+            **asked,
+            regulators=most if regulators is None else regulators,
+            targets=targets_there if targets is None else targets,
+            **{
+                f"cost_{name}": prices[name] if cost is None else cost
+                for name, cost in costs.items()
+            },
+        )
+
+    planned(10**9, dict.fromkeys(costs, 1.0), 1)
+    if draws < 2:
+        raise ValueError("at least two draws are needed for a range")
     if pilot is None:
         base = profile if isinstance(profile, System) else systems.shipped(str(profile))
     else:
@@ -303,21 +333,7 @@ def design(
             progress,
         )
     base = _assuming(base, assume or {})
-    costs = {"donor": cost_donor, "cell": cost_cell, "read": cost_read}
-    plan = Plan(
-        effect=effect,
-        in_degree=in_degree,
-        regulators=base.regulators if regulators is None else regulators,
-        targets=base.targets if targets is None else targets,
-        coupling=coupling,
-        fdr=fdr,
-        power=power,
-        budget=budget,
-        **{
-            f"cost_{name}": base.costs[name] if cost is None else cost
-            for name, cost in costs.items()
-        },
-    )
+    plan = planned(base.regulators, base.costs, base.targets)
     if read["depth"] is not None and not base.has_depth:
         raise ValueError(f"depth is no axis of {base.title}: it holds no counts")
     chosen = {
@@ -335,8 +351,6 @@ def design(
             fold_changes=fold_change,
             system=base,
         )
-    if draws < 2:
-        raise ValueError("at least two draws are needed for a range")
     tables = _tables(base, plan, grid, chosen, screen, draws, seed, tell)
     packages = {name: importlib.metadata.version(name) for name in _PACKAGES}
     return Study(

@@ -71,7 +71,7 @@ def render(study: Study) -> str:
         shortened=shortened,
         pilot_digest=study.system.pilot.get("sha256"),
         simulated=bool(study.system.pilot.get("simulated")),
-        stem=page.stem(f"{study.system.name}.design"),
+        stem=page.stem(study.stem),
         contents=_contents(study, figures),
         bound_mark=BOUND,
         measurement=measurement(study),
