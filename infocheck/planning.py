@@ -21,6 +21,8 @@ from infocheck.system import signal
 
 # Genes of each kind stand for equal shares of all: the middles of so many slices.
 SLICES = 9
+# Weaker and stronger edges than the one that is asked for, always shown beside it.
+MULTIPLES = (0.5, 1.0, 1.5)
 # Values of an axis given as a range.
 STEPS = {"donors": 10, "cells": 10, "depth": 8}
 MOST_DESIGNS = 20_000

@@ -22,7 +22,7 @@ import pandas as pd
 from infocheck import planning, screening, thresholds
 from infocheck import system as systems
 from infocheck.output import data_name
-from infocheck.planning import Designs, Plan
+from infocheck.planning import MULTIPLES, Designs, Plan
 from infocheck.report.digits import about
 from infocheck.report.words import plural
 from infocheck.screening import Screen
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
     from infocheck.plotting import Chart
 
-# Weaker and stronger edges than the one that is asked for, always shown beside it.
-MULTIPLES = (0.5, 1.0, 1.5)
 DRAWS = 200
 # Genes that stand for all in the draws, where there are many evaluations.
 SLICES_OF_DRAWS = 5

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infocheck import plotting
+from infocheck.planning import MULTIPLES
 from infocheck.plotting import C1, C2, INK, LINE, MUTED, NARROW, Chart
 from infocheck.report.digits import about
 from infocheck.report.words import plural
-from infocheck.study import MULTIPLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +60,9 @@ def _curve(study: Study, axis: str, table: pd.DataFrame) -> Chart:
     what = _axis_title(study, axis)
 
     def draw(axes, width: float) -> None:
+        narrow = width <= NARROW
+        if narrow:
+            axes.figure.set_size_inches(width, 4.4)
         for multiple, (colour, dashes) in zip(MULTIPLES, _STYLES, strict=True):
             part = table[table["multiple"] == multiple]
             ink = plotting.PALETTE[colour][0]
@@ -84,7 +87,6 @@ def _curve(study: Study, axis: str, table: pd.DataFrame) -> Chart:
         axes.yaxis.set_major_formatter(plotting.percent())
         axes.set_xlabel(what)
         axes.set_ylabel("Edges found, at most")
-        narrow = width <= NARROW
         axes.legend(
             loc="lower center" if narrow else "center left",
             bbox_to_anchor=(0.5, 1.0) if narrow else (1.01, 0.5),
@@ -144,12 +146,14 @@ def _map(study: Study) -> Chart:
 
     def draw(axes, width: float) -> None:
         axes.set_axis_off()
-        narrow = width <= NARROW
+        narrow, count = width <= NARROW, len(depths)
+        if narrow:
+            axes.figure.set_size_inches(width, 3.7 * count)
         for i, depth in enumerate(depths):
             if narrow:
-                box = (0.13, 1 - (i + 1) / len(depths) + 0.06, 0.85, 1 / len(depths) - 0.12)
+                box = (0.13, 1 - (i + 1) / count + 0.24 / count, 0.85, 0.66 / count)
             else:
-                box = (i / len(depths) + 0.05, 0.14, 1 / len(depths) - 0.06, 0.76)
+                box = (i / count + 0.05, 0.17, 1 / count - 0.06, 0.73)
             _panel(study, axes.inset_axes(box), table[table["depth"] == depth], depth, limit)
 
     money = "the budget" if budget is not None else "what the best design costs"
@@ -174,8 +178,6 @@ def _some(values: pd.Series, kept: int) -> list[int]:
 
 
 def _panel(study: Study, axes, table: pd.DataFrame, depth: int, limit: float) -> None:
-    from matplotlib.patches import Rectangle
-
     best = study.best
     donors, cells = sorted(table["donors"].unique()), sorted(table["cells"].unique())
     row = {value: i for i, value in enumerate(donors)}
@@ -183,9 +185,7 @@ def _panel(study: Study, axes, table: pd.DataFrame, depth: int, limit: float) ->
     for one in table.itertuples():
         x, y = column[one.cells], row[one.donors]
         inside = one.cost <= limit * (1 + 1e-9)
-        axes.add_patch(
-            Rectangle((x - 0.5, y - 0.5), 1, 1, color=C1, alpha=0.04 + 0.5 * one.power, linewidth=0)
-        )
+        plotting.tile(axes, x, y, one.power)
         axes.text(
             x,
             y,
@@ -199,13 +199,13 @@ def _panel(study: Study, axes, table: pd.DataFrame, depth: int, limit: float) ->
         )
     if depth == best["depth"]:
         x, y = column[best["cells"]], row[best["donors"]]
-        axes.add_patch(
-            Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=C2, linewidth=3, zorder=3)
-        )
+        plotting.frame(axes, x, y)
     axes.set(xlim=(-0.5, len(cells) - 0.5), ylim=(-0.5, len(donors) - 0.5))
     axes.set_xticks(range(len(cells)), [short(value) for value in cells], fontsize=10, rotation=45)
     axes.set_yticks(range(len(donors)), [short(value) for value in donors], fontsize=10)
     axes.tick_params(length=0)
+    axes.set_xlabel(_axis_title(study, "cells"), fontsize=12)
+    axes.set_ylabel(_axis_title(study, "donors"), fontsize=12)
     for side in axes.spines.values():
         side.set_visible(False)
     if study.system.has_depth:
@@ -248,7 +248,7 @@ def _sensitivity(study: Study) -> Chart:
         axes.set_yticks(range(len(labels)), labels, fontsize=10.5 if narrow else 12)
         axes.set_xlim(0, 1)
         axes.xaxis.set_major_formatter(plotting.percent())
-        axes.set_xlabel("Edges found by the best design, at most")
+        axes.set_xlabel("Edges found, at most")
         for colour, label in ((C1, "low end"), (C2, "high end")):
             axes.barh([0], [0], color=colour, alpha=0.75, label=label)
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
@@ -279,6 +279,9 @@ def _perturbation(study: Study) -> Chart:
     last = table[table["fold_change"] == changes[0]].iloc[-1]
 
     def draw(axes, width: float) -> None:
+        narrow = width <= NARROW
+        if narrow:
+            axes.figure.set_size_inches(width, 4.2)
         colours = ("c1", "c2", "c3")
         for i, change in enumerate(changes):
             part = table[table["fold_change"] == change]
@@ -309,7 +312,6 @@ def _perturbation(study: Study) -> Chart:
         axes.yaxis.set_major_formatter(plotting.percent())
         axes.set_xlabel("Cells per perturbation")
         axes.set_ylabel("Targets found, at most")
-        narrow = width <= NARROW
         axes.legend(
             loc="lower center" if narrow else "center left",
             bbox_to_anchor=(0.5, 1.0) if narrow else (1.01, 0.5),

@@ -147,15 +147,15 @@ def remarks(study: Study) -> list[str]:
     if limit and study.reached:
         row = study.tables["limits"].set_index("axis").loc[limit]
         said.append(
-            f"What limits most is {study.axis_words(limit)}: twice as much would bring at most "
-            f"{row['power']:.0%} to {row['power_then']:.0%}."
+            f"{_upper(study.axis_words(limit))} limits most: twice of it would find at most "
+            f"{row['power_then']:.0%} of the edges instead of {row['power']:.0%}."
         )
     others = study.tables["optimum"].set_index("multiple")
     weaker, stronger = others.loc[0.5], others.loc[1.5]
     said.append(
-        _for_effect(study, weaker, "Half as strong")
+        _for_effect(study, weaker, "Edges half as strong")
         + " "
-        + _for_effect(study, stronger, "One and a half times as strong")
+        + _for_effect(study, stronger, "Those one and a half times as strong")
     )
     state = measurement(study)
     if state:
@@ -178,13 +178,17 @@ def remarks(study: Study) -> list[str]:
     return said
 
 
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _for_effect(study: Study, row: pd.Series, what: str) -> str:
-    text = f"{what} ({row['effect']:.2g}):"
+    text = f"{what} ({row['effect']:.2g})"
     if not row["reached"]:
-        return f"{text} out of reach of this grid, at most {row['power']:.0%}."
+        return f"{text} are out of reach of this grid: at most {row['power']:.0%}."
     if study.plan.budget is not None:
-        return f"{text} at most {row['power']:.0%} for the same money."
-    return f"{text} {study.describe(row)}."
+        return f"{text} are found in at most {row['power']:.0%} of cases for the same money."
+    return f"{text} take {study.describe(row)}."
 
 
 def best_rows(study: Study) -> list[dict]:
@@ -474,6 +478,7 @@ def _fields(study: Study) -> list[dict]:
         low, high = row["central_low"], row["central_high"]
         rows.append(
             {
+                "field": row["field"],
                 "meaning": row["meaning"],
                 "unit": row["unit"],
                 "value": _short(row["central"]),

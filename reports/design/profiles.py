@@ -255,8 +255,8 @@ def bacteria_microarray(folder: Path) -> System:
         values = icc[mask & np.isfinite(icc)]
         low, central, high = np.quantile(values, [0.25, 0.5, 0.75])
         why = (
-            f"{name}: agreement of replicates of {levels} conditions, {len(values):,} genes; range: "
-            "quartiles over genes. Biology that differs between replicates counts as noise"
+            f"{name}: agreement of replicates of {levels} conditions, {len(values):,} genes; "
+            "range: quartiles over genes. Biology that differs between replicates counts as noise"
         )
         fields[f"{who}_reliability"] = Field(
             float(low), float(central), float(high), "measured", why
@@ -290,7 +290,7 @@ def yeast_segregants(folder: Path) -> System:
     """97 strains at 6 time points; 100 selected genes."""
     name = "yeast_segregants_yeung2011"
     icc, regulator, levels = replicate_agreement(folder, name, "strain", "time")
-    data, one = measured(folder, name, time="time")
+    one = measured(folder, name, time="time")[1]
     fields: Fields = {}
     for who in ("regulator", "target"):
         fields |= assumed(
