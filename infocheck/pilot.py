@@ -92,7 +92,6 @@ def measure(data: Dataset) -> System:
         regulators, targets = len(data.panel.expressed), len(data.panel.targets)
     reliability = _reliabilities(data)
     fields |= _between_donors(data, reliability) | _between_regulators(data, reliability)
-    cell = kind == UMIS
     return System(
         name=data.name,
         title=f"pilot {data.name}",
@@ -100,7 +99,7 @@ def measure(data: Dataset) -> System:
         assay=WORDS[data.kind],
         kind=kind,
         donor="donor",
-        row="cell" if cell or data.labelled_donors else "sample",
+        row="cell" if kind == UMIS else "sample",
         regulators=regulators,
         targets=max(targets, 1),
         fields={name: fields.get(name) or assumed(name, data) for name in FIELDS[kind]},
@@ -238,7 +237,8 @@ def _gene_fields(
         least, most = words[name].least, words[name].most
         value = min(max(float(value), least), most)
         low, high = max(value - _Z * spread, least), min(value + _Z * spread, most)
-        found[name] = Field(low, value, high, "measured", f"{source}, {len(chosen):,} genes")
+        numbers = (float(low), value, float(high))
+        found[name] = Field(*numbers, "measured", f"{source}, {len(chosen):,} genes")
     return found
 
 

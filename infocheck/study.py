@@ -743,4 +743,6 @@ def _assumptions(base: System, plan: Plan, screen: Screen | None) -> pd.DataFram
 
 
 def _percent(value: float, low: float, high: float) -> str:
+    if high < 0.005:
+        return "less than 1%"
     return f"{value:.0%} ({100 * low:.0f}–{high:.0%})"
