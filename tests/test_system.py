@@ -124,12 +124,15 @@ def test_a_pilot_gives_back_what_was_simulated(counted):
         assert abs(counted.fields[f"{who}_log_cv2_slope"].central) < 0.1
         # Shares are log-normal of spread 1 around 1/400 exp(-1/2).
         share = counted.fields[f"{who}_log_share"].central
-        assert share == pytest.approx(-math.log(400) - 0.5, abs=0.25)
+        # 40 regulators leave the mean of their logarithms uncertain by 0.16.
+        assert share == pytest.approx(-math.log(400) - 0.5, abs=0.45)
         assert counted.fields[f"{who}_log_share_sd"].central == pytest.approx(1.0, abs=0.15)
     icc = counted.fields["icc"]
     assert icc.basis == "measured"
-    assert icc.central == pytest.approx(0.2, rel=0.3)
-    assert icc.low < 0.2 < icc.high
+    # Of the variance of rates donors have a little less than of that of their logarithms.
+    share = math.expm1(0.25 * 0.2) / math.expm1(0.25)
+    assert icc.central == pytest.approx(share, rel=0.15)
+    assert icc.low < share < icc.high
     assert (counted.kind, counted.row, counted.regulators) == (UMIS, "cell", 40)
     assert counted.fields["umis_at_saturation"].basis == "assumed"
 

@@ -151,6 +151,9 @@ def design(
     seed: Annotated[
         int, option("--seed", help="Seed of all random numbers.", panel=RUN, min=0)
     ] = 0,
+    draws: Annotated[
+        int, option("--draws", help="Draws of what is uncertain, for the ranges.", panel=RUN, min=2)
+    ] = 200,
     jobs: Annotated[
         int | None,
         option("--jobs", help="Worker threads; default: one per core.", panel=RUN, min=1),
@@ -216,6 +219,7 @@ def design(
         "counts": counts,
         "candidates": candidates,
         "transpose": transpose,
+        "draws": draws,
         "seed": seed,
     }
     name = f"{output.data_name(pilot)}.design" if pilot else "design"
@@ -307,6 +311,7 @@ def _command_line(
         "fdr": 0.1,
         "power": 0.8,
         "guides": 3,
+        "draws": 200,
         "fold_change": "0.5,0.75",
     }
     given = {name: value for name, value in options.items() if defaults.get(name) != value}
