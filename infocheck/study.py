@@ -103,20 +103,20 @@ class Study:
     def sentence(self) -> str:
         """One sentence: the design, what it finds at most, and what that rests on."""
         best, plan = self.best, self.plan
-        found = _percent(best["power"], best["power_low"], best["power_high"])
-        edges = f"edges with a true correlation of {plan.effect:g} at an FDR of {plan.fdr:.0%}"
+        found = _at_most(best["power"], best["power_low"], best["power_high"])
+        edges = f"edges with a true correlation of {plan.effect:g} at an FDR of {100 * plan.fdr:g}%"
         if not self.reached:
             limit = self.limited_by
             why = f"; {self.axis_words(limit)} limits it most" if limit else ""
             return (
                 f"No design on this grid finds {plan.power:.0%} of {edges}: the best, "
-                f"{self.describe(best)}, finds at most {found}{why}."
+                f"{self.describe(best)}, finds {found}{why}."
             )
         money = f" cost {best['cost']:,.0f}"
         if plan.budget is not None:
             money += f" of a budget of {plan.budget:,.0f}"
         return (
-            f"About {self.describe(best, ranges=True)}{money} and find at most {found} of {edges}, "
+            f"About {self.describe(best, ranges=True)}{money} and find {found} of {edges}, "
             "if the assumptions hold."
         )
 
@@ -158,17 +158,31 @@ class Study:
             raise KeyError(f"no figure is called {name!r}; there are {', '.join(charts)}")
         return charts[name].figure()
 
-    def to_html(self) -> str:
-        """The page, as text."""
+    def to_html(self, path: str | Path | None = None) -> str:
+        """The page as text; also written to ``path`` when one is given."""
         from infocheck.report import study_page
 
-        return study_page.render(self)
+        return _written(study_page.render(self), path)
 
-    def to_json(self) -> str:
-        """The document ``infocheck.design/1``, as text."""
+    def to_json(self, path: str | Path | None = None) -> str:
+        """The document ``infocheck.design/1`` as text; also written to ``path``."""
         from infocheck.report import study_document
 
-        return study_document.to_json(self)
+        return _written(study_document.to_json(self), path)
+
+    def show(self, height: int = 700):
+        """The whole page inside a notebook, shut off from it."""
+        from html import escape
+
+        from IPython.display import HTML
+
+        return HTML(
+            f'<iframe sandbox="allow-scripts allow-downloads" srcdoc="{escape(self.to_html())}" '
+            f'style="width:100%;height:{height:d}px;border:0" title="infocheck design"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return self.sentence
 
     def _repr_html_(self) -> str:
         from infocheck.report import study_page
@@ -327,6 +341,7 @@ def design(
                 "transpose": transpose,
                 "seed": seed,
             },
+            seed,
             jobs,
             progress,
         )
@@ -369,23 +384,41 @@ def design(
     )
 
 
+def _written(text: str, path: str | Path | None) -> str:
+    if path is not None:
+        from infocheck import output
+
+        # In Python the caller names the file; the command line is more careful.
+        output.write([(output.Target(Path(path), output.PAGE), text)], force=True)
+    return text
+
+
 def _measured(
     source: str | Path | AnnData,
     options: Mapping[str, object],
+    seed: int,
     jobs: int | None,
     progress: Callable[[str, int, int], None] | None,
 ) -> System:
-    from infocheck import pilot
+    from infocheck import lift, pilot
+    from infocheck.check import by_name
     from infocheck.dataset import Dataset
     from infocheck.engine import Engine
     from infocheck.moments import Moments
+    from infocheck.result import Stage
 
     engine = Engine(jobs, progress) if progress else Engine(jobs)
     with engine.running():
         data = Dataset.open(source, engine=engine, **options)
         data = data.with_moments(Moments.of(data))
         engine.progress("Measuring the pilot", 0, 1)
-        return pilot.measure(data)
+        found = pilot.measure(data)
+        # Beside the model, what the pilot's own learning curve says of twice the data.
+        stability = by_name("stability").run(data, seed)
+    gain = lift.gain(Stage.SAMPLING, {"stability": stability})
+    if gain is None:
+        return found
+    return replace(found, notes=(*found.notes, f"Measured in the pilot itself: {gain.sentence}"))
 
 
 def _assuming(base: System, assume: Mapping[str, object]) -> System:
@@ -706,7 +739,7 @@ def _assumptions(base: System, plan: Plan, screen: Screen | None) -> pd.DataFram
         f"An edge is a correlation of {plan.effect:g} between regulator and target, free of noise; "
         f"{plan.effect * 0.5:g} and {plan.effect * 1.5:g} are shown beside it.",
         f"Each target has {plan.in_degree:g} such regulators among {plan.regulators:,}; "
-        f"{plan.regulators * plan.targets:,} pairs are tested at an FDR of {plan.fdr:.0%}.",
+        f"{plan.regulators * plan.targets:,} pairs are tested at an FDR of {100 * plan.fdr:g}%.",
         "Pairs that are no edge are uncorrelated: no hidden factor, no indirect edge, no batch "
         "effect that was left in. This flatters every design.",
         f"The activity of a regulator follows its mRNA with a correlation of {plan.coupling:g}.",
@@ -742,7 +775,7 @@ def _assumptions(base: System, plan: Plan, screen: Screen | None) -> pd.DataFram
 # --- words ---------------------------------------------------------------------------------
 
 
-def _percent(value: float, low: float, high: float) -> str:
+def _at_most(value: float, low: float, high: float) -> str:
     if high < 0.005:
         return "less than 1%"
-    return f"{value:.0%} ({100 * low:.0f}–{high:.0%})"
+    return f"at most {value:.0%} ({100 * low:.0f}–{high:.0%})"

@@ -99,8 +99,8 @@ def _curve(study: Study, axis: str, table: pd.DataFrame) -> Chart:
         title=f"From {first['value']:,.0f} to {last['value']:,.0f} "
         f"{_lower(what)} the edges found rise from at most {first['power']:.0%} "
         f"to at most {last['power']:.0%}.",
-        caption=f"Share of edges found at an FDR of {study.plan.fdr:.0%}, with the other numbers "
-        "as in the best design (upright line). Lines: edges as strong as asked for, half and one "
+        caption=f"Share of edges found at an FDR of {100 * study.plan.fdr:g}%, with the other "
+        "numbers as in the best design (upright line). Lines: edges as strong as asked for, half and one "
         "and a half times as strong. Band: 95% over the ranges of what is uncertain, for edges "
         f"as asked for. Dotted: ordinary partial correlation given all others. {_CAUTION}",
         draw=draw,
@@ -321,8 +321,8 @@ def _perturbation(study: Study) -> Chart:
         title=f"With {last['cells_per_perturbation']:,.0f} cells per perturbation at most "
         f"{last['power']:.0%} of targets with a fold change of {changes[0]:g} are found.",
         caption=f"Power over all targets of the system at {about(study.best['umis'])} UMI per cell "
-        f"and an FDR of {study.plan.fdr:.0%}; dotted: share of targets with at least 7 cells with "
-        f"a count in either arm. {_CAUTION}",
+        f"and an FDR of {100 * study.plan.fdr:g}%; dotted: share of targets with at least 7 cells "
+        f"with a count in either arm. {_CAUTION}",
         draw=draw,
         height=3.4,
     )

@@ -156,12 +156,23 @@ def test_a_pilot_is_measured_and_planned_on():
     assert study.system.pilot["simulated"]
     assert study.system.fields["icc"].basis == "measured"
     assert "Simulated pilot" in study.to_html()
+    # Of whole donors, because there are enough of them.
+    (note,) = study.system.notes
+    assert note.startswith(
+        "Measured in the pilot itself: Twice the donors would bring the agreement"
+    )
 
 
 def test_the_same_seed_gives_the_same_numbers():
     one, two = (ic.design(profile="human_pbmc_10x", seed=4, **SMALL) for _ in range(2))
     for name, table in one.tables.items():
         pd.testing.assert_frame_equal(table, two.tables[name])
+
+
+def test_it_is_written_where_python_says(study, tmp_path):
+    assert study.to_html(tmp_path / "a.html") == (tmp_path / "a.html").read_text()
+    assert study.to_json(tmp_path / "a.json") == (tmp_path / "a.json").read_text()
+    assert repr(study) == study.sentence
 
 
 def test_a_figure_by_name(study):

@@ -386,7 +386,7 @@ def methods(study: Study) -> str:
     return (
         f"The study was planned with infocheck design {run.get('version')} on {where}. Power to "
         f"find edges with a true correlation of {plan.effect:g} (and of {plan.effect * 0.5:g} and "
-        f"{plan.effect * 1.5:g}) at an FDR of {plan.fdr:.0%} was computed for "
+        f"{plan.effect * 1.5:g}) at an FDR of {100 * plan.fdr:g}% was computed for "
         f"{len(study.tables['designs']):,} designs, with {plan.in_degree:g} such regulators per "
         f"target among {plan.regulators:,} and {plan.targets:,} targets. The best design was "
         f"{study.describe(best, ranges=True)}, with an upper bound of the power of "
