@@ -341,7 +341,6 @@ def design(
                 "transpose": transpose,
                 "seed": seed,
             },
-            seed,
             jobs,
             progress,
         )
@@ -396,29 +395,20 @@ def _written(text: str, path: str | Path | None) -> str:
 def _measured(
     source: str | Path | AnnData,
     options: Mapping[str, object],
-    seed: int,
     jobs: int | None,
     progress: Callable[[str, int, int], None] | None,
 ) -> System:
-    from infocheck import lift, pilot
-    from infocheck.check import by_name
+    from infocheck import pilot
     from infocheck.dataset import Dataset
     from infocheck.engine import Engine
     from infocheck.moments import Moments
-    from infocheck.result import Stage
 
     engine = Engine(jobs, progress) if progress else Engine(jobs)
     with engine.running():
         data = Dataset.open(source, engine=engine, **options)
         data = data.with_moments(Moments.of(data))
         engine.progress("Measuring the pilot", 0, 1)
-        found = pilot.measure(data)
-        # Beside the model, what the pilot's own learning curve says of twice the data.
-        stability = by_name("stability").run(data, seed)
-    gain = lift.gain(Stage.SAMPLING, {"stability": stability})
-    if gain is None:
-        return found
-    return replace(found, notes=(*found.notes, f"Measured in the pilot itself: {gain.sentence}"))
+        return pilot.measure(data)
 
 
 def _assuming(base: System, assume: Mapping[str, object]) -> System:

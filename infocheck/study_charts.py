@@ -100,9 +100,9 @@ def _curve(study: Study, axis: str, table: pd.DataFrame) -> Chart:
         f"{_lower(what)} the edges found rise from at most {first['power']:.0%} "
         f"to at most {last['power']:.0%}.",
         caption=f"Share of edges found at an FDR of {100 * study.plan.fdr:g}%, with the other "
-        "numbers as in the best design (upright line). Lines: edges as strong as asked for, half and one "
-        "and a half times as strong. Band: 95% over the ranges of what is uncertain, for edges "
-        f"as asked for. Dotted: ordinary partial correlation given all others. {_CAUTION}",
+        "numbers as in the best design (upright line). Lines: edges as strong as asked for, half "
+        "and one and a half times as strong. Band: 95% over the ranges of what is uncertain, for "
+        f"edges as asked for. Dotted: ordinary partial correlation given all others. {_CAUTION}",
         draw=draw,
         height=3.4,
     )
@@ -163,7 +163,7 @@ def _map(study: Study) -> Chart:
         caption=f"Share of edges found, in per cent, over {plural(study.system.donor)} (upright) "
         f"and {plural(study.system.row)} of each"
         + (f", at {len(depths)} depths" if len(depths) > 1 else "")
-        + f". Darker is more; the frame marks the best design; faint numbers cost more than "
+        + f". Fuller colour is more; the frame marks the best design; faint numbers cost more than "
         f"{money}, {limit:,.0f}. {_CAUTION}",
         draw=draw,
         height=4.6 if len(depths) > 1 else 4.2,

@@ -156,11 +156,6 @@ def test_a_pilot_is_measured_and_planned_on():
     assert study.system.pilot["simulated"]
     assert study.system.fields["icc"].basis == "measured"
     assert "Simulated pilot" in study.to_html()
-    # Of whole donors, because there are enough of them.
-    (note,) = study.system.notes
-    assert note.startswith(
-        "Measured in the pilot itself: Twice the donors would bring the agreement"
-    )
 
 
 def test_the_same_seed_gives_the_same_numbers():

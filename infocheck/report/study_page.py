@@ -317,7 +317,9 @@ def _system_words(study: Study) -> str:
         rows, genes, donors = pilot["rows"], pilot["genes"], pilot["donors"] or "no"
         return (
             f"Measured on the pilot: {rows:,} rows of {genes:,} genes, {donors} labelled donors. "
-            "Ranges are jackknife intervals; what the pilot cannot tell is assumed."
+            "Ranges are jackknife intervals; what the pilot cannot tell is assumed. How the "
+            "pilot's own halves would agree with twice the data stands in its report "
+            "(infocheck report)."
         )
     return (
         f"{system.title}: {system.assay}, {system.organism}. A profile that comes with infocheck; "
