@@ -236,6 +236,8 @@ def _sensitivity(study: Study) -> Chart:
 
     def draw(axes, width: float) -> None:
         narrow = width <= NARROW
+        if narrow:
+            axes.figure.set_size_inches(width, max(2.4, 0.62 * len(spans) + 1.2))
         for y, name in enumerate(spans.index):
             for end, colour in (("low", C1), ("high", C2)):
                 one = table[(table["assumption"] == name) & (table["end"] == end)]
@@ -244,6 +246,8 @@ def _sensitivity(study: Study) -> Chart:
                 value = float(one["power_of_optimum"].iloc[0])
                 axes.barh(y, value - base, left=base, height=0.55, color=colour, alpha=0.75)
         axes.axvline(base, color=MUTED, linewidth=1.4)
+        if not narrow:
+            _best_then(study, axes, table, list(spans.index))
         labels = [_wrapped(str(name), 26 if narrow else 48) for name in spans.index]
         axes.set_yticks(range(len(labels)), labels, fontsize=10.5 if narrow else 12)
         axes.set_xlim(0, 1)
@@ -258,10 +262,28 @@ def _sensitivity(study: Study) -> Chart:
     return Chart(
         title=f"Most rests on this: {_lower(largest)}.",
         caption="What the best design would find if one assumption at a time stood at an end of "
-        f"its range; the line is the design as planned. {_CAUTION}",
+        "its range; the line is the design as planned. On wide screens the numbers at the right "
+        f"are the {plural(study.system.donor)} that would be best then. {_CAUTION}",
         draw=draw,
         height=max(2.4, 0.46 * len(spans) + 1.2),
     )
+
+
+def _best_then(study: Study, axes, table: pd.DataFrame, names: list[str]) -> None:
+    """Beside each bar how many donors would be best at either end of the range."""
+    place = axes.get_yaxis_transform()
+    style = {"transform": place, "va": "center", "ha": "center", "fontsize": 12, "color": INK}
+    for x, end in ((1.04, "low"), (1.105, "high")):
+        axes.text(x, len(names) - 0.1, end, **{**style, "color": MUTED})
+        part = table[table["end"] == end].set_index("assumption")
+        for y, name in enumerate(names):
+            if name not in part.index:
+                continue
+            row = part.loc[name]
+            axes.text(x, y, f"{row['donors']:,.0f}" if row["reached"] else "none", **style)
+    many = plural(study.system.donor)
+    head = {**style, "fontweight": "semibold", "ha": "right"}
+    axes.text(1.125, len(names) + 0.6, f"best {many}", **head)
 
 
 def _wrapped(text: str, width: int) -> str:

@@ -295,7 +295,8 @@ def screen_words(study: Study) -> list[str]:
             continue
         said.append(
             f"A fold change of {change:g} of a median target ({row['mean_umis']:.2g} UMI per cell) "
-            f"takes about {about(row['cells_per_perturbation'])} cells per perturbation: "
+            f"takes about {about(row['cells_per_perturbation'])} cells per perturbation for a power "
+            "of 80% at the level of Bonferroni over its targets: "
             f"{screen.guides} guides with {about(row['cells_per_guide'])} cells each, and "
             f"{about(row['control_cells'])} control cells with {row['control_guides']:,.0f} guides "
             "that target nothing, as many cells a guide."

@@ -142,8 +142,8 @@ def human_pbmc_10x(folder: Path) -> System:
         costs=pilot.COSTS[UMIS],
         grid=pilot.GRIDS[UMIS],
         notes=(
-            "Two of the data sets hold resting cells, one is half stimulated with interferon: "
-            "stimulation moves many genes at once and raises variation.",
+            "Two of the data sets are of one study and half stimulated with interferon, which "
+            "moves many genes at once and raises variation; the third holds resting cells.",
         ),
     )
 
