@@ -6,7 +6,8 @@ Measures the information content of expression data before any network is inferr
 >>> report = ic.assess(adata, batch="batch")  # doctest: +SKIP
 >>> report.to_html("report.html")  # doctest: +SKIP
 
-``assess`` does the work, ``Report`` is what it returns, ``Dataset`` is expression data
+``assess`` does the work, ``Report`` is what it returns; ``design`` plans a study before
+there are data, and ``Study`` is what that returns; ``Dataset`` is expression data
 with the roles of its columns, the module ``simulate`` makes data with a known truth, and
 ``InputError`` says in one sentence what is wrong with an input.
 """
@@ -24,15 +25,27 @@ if TYPE_CHECKING:
     from infocheck.errors import InputError
     from infocheck.pipeline import assess
     from infocheck.report import Report
+    from infocheck.study import Study, design
 
-__all__ = ["Dataset", "InputError", "Report", "__version__", "assess", "simulate"]
+__all__ = [
+    "Dataset",
+    "InputError",
+    "Report",
+    "Study",
+    "__version__",
+    "assess",
+    "design",
+    "simulate",
+]
 
 # Imported on first use: pandas, anndata and seaborn take seconds, `import infocheck` must not.
 _HOMES = {
     "Dataset": "infocheck.dataset",
     "InputError": "infocheck.errors",
     "Report": "infocheck.report",
+    "Study": "infocheck.study",
     "assess": "infocheck.pipeline",
+    "design": "infocheck.study",
 }
 _MODULES = ("simulate",)
 

@@ -224,6 +224,23 @@ def whisker(axes, y: float, value: float, low: float, high: float, colour: str =
     axes.plot([value], [y], marker="o", markersize=9, color=PALETTE[colour][0])
 
 
+def tile(axes, x: float, y: float, strength: float, colour: str = "c1") -> None:
+    """A unit square around a point, the fuller the stronger (0 to 1)."""
+    from matplotlib.patches import Rectangle
+
+    ink = PALETTE[colour][0]
+    place = (x - 0.5, y - 0.5)
+    axes.add_patch(Rectangle(place, 1, 1, color=ink, alpha=0.04 + 0.5 * strength, linewidth=0))
+
+
+def frame(axes, x: float, y: float, colour: str = "c2") -> None:
+    """The outline of a unit square around a point, in front of everything."""
+    from matplotlib.patches import Rectangle
+
+    style = {"fill": False, "edgecolor": PALETTE[colour][0], "linewidth": 3, "zorder": 3}
+    axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, **style))
+
+
 def span(axes, y: float, low: float, high: float) -> None:
     """What lies between two estimates."""
     axes.plot([low, high], [y, y], color=LINE, linewidth=12, solid_capstyle="round", zorder=0)

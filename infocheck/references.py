@@ -179,6 +179,21 @@ _ALL = (
         title="Random group effects and the precision of regression estimates",
         venue="Journal of Econometrics 32:385-397",
     ),
+    Reference(
+        key="benjamini1995",
+        authors="Benjamini, Y. and Hochberg, Y.",
+        year=1995,
+        title="Controlling the false discovery rate: a practical and powerful approach to "
+        "multiple testing",
+        venue="Journal of the Royal Statistical Society B 57:289-300",
+    ),
+    Reference(
+        key="lander1988",
+        authors="Lander, E. S. and Waterman, M. S.",
+        year=1988,
+        title="Genomic mapping by fingerprinting random clones: a mathematical analysis",
+        venue="Genomics 2:231-239",
+    ),
 )
 
 REFERENCES = {reference.key: reference for reference in _ALL}

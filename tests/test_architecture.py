@@ -46,7 +46,21 @@ GROUPS = (
     },
     {"check"},
     {"checks"},
-    {"pipeline", "design", "explain", "goals", "lift", "output", "report"},
+    {
+        "pipeline",
+        "explain",
+        "goals",
+        "lift",
+        "output",
+        "pilot",
+        "planning",
+        "profiles",
+        "report",
+        "screening",
+        "study",
+        "study_charts",
+        "system",
+    },
     {"__init__"},
     {"__main__", "cli"},
 )
@@ -198,7 +212,16 @@ def test_every_module_says_what_it_is_for(module):
 def test_public_names():
     import infocheck
 
-    public = ["Dataset", "InputError", "Report", "__version__", "assess", "simulate"]
+    public = [
+        "Dataset",
+        "InputError",
+        "Report",
+        "Study",
+        "__version__",
+        "assess",
+        "design",
+        "simulate",
+    ]
     assert infocheck.__all__ == public
     assert set(infocheck.__all__) <= set(dir(infocheck))
     with pytest.raises(AttributeError, match="nonsense"):
@@ -213,6 +236,8 @@ def test_public_names_are_there():
     assert infocheck.assess.__name__ == "assess"
     assert callable(infocheck.assess)
     assert isinstance(infocheck.Report, type)
+    assert isinstance(infocheck.Study, type)
+    assert infocheck.design.__name__ == "design"
     assert isinstance(infocheck.Dataset, type)
     assert infocheck.simulate.__name__ == "infocheck.simulate"
 

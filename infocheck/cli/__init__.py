@@ -17,6 +17,7 @@ import typer
 
 from infocheck.cli import describe
 from infocheck.cli.console import Exit
+from infocheck.cli.design import design
 from infocheck.cli.report import report
 from infocheck.cli.simulate import simulate
 from infocheck.version import __version__
@@ -67,6 +68,12 @@ app.command(
     epilog="Exit codes: 0 ran, whatever the verdict; 1 --fail-on; 2 usage; 3 input unsuitable "
     "or output not writable; 4 a check crashed, the report is written; 130 interrupted.",
 )(report)
+app.command(
+    help="Plan a study: how many donors, cells and reads find how many edges, for what money.",
+    epilog="Exit codes: 0 ran; 2 usage; 3 pilot unsuitable or output not writable; 130 "
+    "interrupted. Ranges: 4:40 (equal ratios, both ends), 4:40:12 (twelve values); lists: "
+    "50,200,1000.",
+)(design)
 app.command(
     epilog="Exit codes: 0 written; 2 usage, or an argument that makes no sense; 3 output not "
     "writable; 130 interrupted.",

@@ -48,11 +48,17 @@ def list_checks(
 
 
 def print_schema(
-    path: AsJson = None, seed: Seed = 0, force: Force = False, quiet: Quiet = False
+    design: Annotated[
+        bool, typer.Option("--design", help="That of `design` instead of `report`.")
+    ] = False,
+    path: AsJson = None,
+    seed: Seed = 0,
+    force: Force = False,
+    quiet: Quiet = False,
 ) -> None:
-    """The JSON Schema of the document that `report` writes."""
+    """The JSON Schema of the document that `report` or `design` writes."""
     with failures(quiet=quiet):
-        from infocheck.report.document import schema
+        from infocheck.report import document, study_document
 
-        content = schema()
+        content = study_document.schema() if design else document.schema()
         deliver(as_json(content), lambda: content, path, output.SCHEMA, force, quiet)

@@ -71,7 +71,11 @@ def _siblings(path: Path) -> list[str]:
 
 def command_line(file: Path | None, options: dict[str, Any]) -> str:
     """The command that gives these numbers again, without any folder of this machine."""
-    words = ["infocheck", "report", file.name if file else "--demo"]
+    return shell_words(["infocheck", "report", file.name if file else "--demo"], options)
+
+
+def shell_words(words: list[str], options: dict[str, Any]) -> str:
+    """The words, followed by the options that were given."""
     for name, value in options.items():
         flag = f"--{name.replace('_', '-')}"
         if name in ("regulators", "targets") and isinstance(value, str):

@@ -88,6 +88,13 @@ def column_places(values: Iterable[float], widths: Iterable[float], *, share: bo
     return min(places, 4)
 
 
+def about(value: float) -> str:
+    """A number of two digits: ``8,000`` for 7,981, ``16 million`` for 16,031,000."""
+    size = 1e6 if value >= 1e6 else 1
+    text = f"{float(f'{value / size:.2g}'):,.10g}"
+    return f"{text} million" if size > 1 else text
+
+
 def duration(seconds: float | None) -> str:
     """``2 min 14 s``."""
     if seconds is None or not math.isfinite(seconds):

@@ -29,18 +29,18 @@ def card(report: Report) -> str:
     tally = " &nbsp; ".join(f"{mark.glyph} {n} {mark.word}" for mark, n in views.tally(report))
     mark = words.ANSWER[report.goals[report.goal].verdict]
     body = [
-        f"<div><b>{_text(report.dataset['name'])}</b> &nbsp; "
-        f"{_text(' · '.join(views.file_line(report)))}</div>",
+        f"<div><b>{text(report.dataset['name'])}</b> &nbsp; "
+        f"{text(' · '.join(views.file_line(report)))}</div>",
         f"<div>{tally}</div>",
-        f"<p><b>{_text(views.headline(report))}</b></p>",
-        _table(
+        f"<p><b>{text(views.headline(report))}</b></p>",
+        table(
             "Verdict for each goal",
             ("Goal", "Verdict", "Limited by", "At best"),
             [_goal(row) for row in views.goal_rows(report)],
         ),
         "<p>Not excluded is not a pass.</p>",
         "<details><summary>Scorecard</summary>",
-        _table(
+        table(
             "Checks, most limiting first",
             ("Check", "Status", "You have", "Needed"),
             [_score(row) for row in views.scorecard(report)],
@@ -49,7 +49,7 @@ def card(report: Report) -> str:
     ]
     if report.dataset.get("simulated"):
         body.insert(0, "<div><b>Simulated demo data with a known truth.</b></div>")
-    return _framed(body, mark)
+    return framed(body, mark)
 
 
 def result_card(result: Result) -> str:
@@ -64,11 +64,11 @@ def result_card(result: Result) -> str:
     if verdict.floor is not None:
         rows.append(("Floor", digits.single(verdict.floor, verdict.unit)))
     body = [
-        f"<div><b>{_text(result.check.title)}</b> &nbsp; {_text(result.check.question)}</div>",
-        f"<p>{_text(verdict.reason)}</p>",
-        _table("Numbers of this check", ("What", "Value"), rows),
+        f"<div><b>{text(result.check.title)}</b> &nbsp; {text(result.check.question)}</div>",
+        f"<p>{text(verdict.reason)}</p>",
+        table("Numbers of this check", ("What", "Value"), rows),
     ]
-    return _framed(body, mark)
+    return framed(body, mark)
 
 
 def _goal(row: dict) -> tuple[str, ...]:
@@ -83,26 +83,29 @@ def _score(row: views.Score) -> tuple[str, ...]:
     return row.title, f"{row.mark.glyph} {row.mark.word}", shown, row.need or "–"
 
 
-def _table(caption: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    titles = "".join(f'<th scope="col" style="{_CELL}">{_text(cell)}</th>' for cell in head)
+def table(caption: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A table with inline styles alone."""
+    titles = "".join(f'<th scope="col" style="{_CELL}">{text(cell)}</th>' for cell in head)
     lines = [
-        f'<tr><th scope="row" style="{_CELL}">{_text(first)}</th>'
-        + "".join(f'<td style="{_CELL}">{_text(cell)}</td>' for cell in rest)
+        f'<tr><th scope="row" style="{_CELL}">{text(first)}</th>'
+        + "".join(f'<td style="{_CELL}">{text(cell)}</td>' for cell in rest)
         + "</tr>"
         for first, *rest in rows
     ]
     return (
         f'<table style="border-collapse:collapse"><caption style="text-align:left">'
-        f"{_text(caption)}</caption><thead><tr>{titles}</tr></thead>"
+        f"{text(caption)}</caption><thead><tr>{titles}</tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table>"
     )
 
 
-def _framed(body: list[str], mark: words.Mark) -> str:
+def framed(body: list[str], mark: words.Mark) -> str:
+    """Parts of a card behind a border in the colour of the mark."""
     style = f"border-left:4px solid {_BORDER[mark.css]};padding:.2em 0 .2em 1em;max-width:60em"
     return f'<div style="{style}">{"".join(body)}</div>'
 
 
-def _text(text: object) -> str:
-    text = str(text)
-    return escape(text if len(text) <= _MOST_WORDS else text[: _MOST_WORDS - 1] + "…")
+def text(value: object) -> str:
+    """Escaped, and never too long for a card."""
+    shown = str(value)
+    return escape(shown if len(shown) <= _MOST_WORDS else shown[: _MOST_WORDS - 1] + "…")

@@ -35,17 +35,17 @@ def render(report: Report) -> str:
     """
     from markupsafe import Markup
 
-    script = _asset("page.js")
+    script = asset("page.js")
     regulators = views.regulator_table(report)
     data, whole = page_document(report, regulators["names"])
-    glossary = _Glossary()
-    return _template().render(
+    glossary = Glossary()
+    return template("page.html.j2").render(
         report=report,
         views=views,
         words=words,
         digits=digits,
         schema=document.SCHEMA,
-        css=Markup(_asset("page.css")),
+        css=Markup(asset("page.css")),
         script=Markup(script),
         script_hash=script_hash(script),
         data=embedded(data),
@@ -56,7 +56,7 @@ def render(report: Report) -> str:
         lead=views.lead(report),
         methods=views.methods(report),
         bibtex=views.bibtex(report),
-        stem=_stem(report.dataset["name"]),
+        stem=stem(report.dataset["name"]),
         shortened=data["provenance"].get("shortened_in_page", []),
         card_css=Markup(_card_css([column.label for column in regulators["columns"]])),
         gloss=glossary.mark,
@@ -121,7 +121,7 @@ def _css_text(text: str) -> str:
     return "".join(c if c.isalnum() or c in " .,()%-" else f"\\{ord(c):x} " for c in text)
 
 
-class _Glossary:
+class Glossary:
     """Explains each term where it is read first, and only there."""
 
     def __init__(self) -> None:
@@ -161,22 +161,28 @@ def _term(found: str) -> str:
     return next(term for term in words.GLOSSARY if term.lower() == found.lower())
 
 
-def _template():
-    from jinja2 import Environment, StrictUndefined
+def template(name: str):
+    """A template of this folder; it may import others of it."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        loader=FunctionLoader(asset),
     )
     environment.filters |= {"first_sentence": lambda text: views.sentences(text)[0]}
-    return environment.from_string(_asset("page.html.j2"))
+    return environment.get_template(name)
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Text of a file of this folder."""
     return resources.files("infocheck.report").joinpath(name).read_text(encoding="utf-8").strip()
 
 
-def _stem(name: str) -> str:
+def stem(name: str) -> str:
     """Name of the files beside the page, of characters that every system allows."""
     stem = re.sub(r"\.(h5ad|h5|csv|tsv|txt|zarr|gz|mtx)$", "", name, flags=re.I)
     return re.sub(r"[^\w.-]+", "_", stem) or "data"

@@ -23,7 +23,16 @@ FEWEST_ROWS = 20
 # All folded tables together, so that the page stays light.
 MOST_CELLS = 3000
 
-_WORDS = {"r2": "R²", "mrna": "mRNA", "fdr": "FDR", "id": "ID", "sd": "SD", "vif": "VIF", "n": "n"}
+_WORDS = {
+    "r2": "R²",
+    "mrna": "mRNA",
+    "fdr": "FDR",
+    "id": "ID",
+    "sd": "SD",
+    "vif": "VIF",
+    "n": "n",
+    "umis": "UMIs",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -94,6 +94,12 @@ ROLES = {
     "layer": "layer",
 }
 
+
+def plural(word: str, count: float = 2) -> str:
+    """The word for that many."""
+    return word if count == 1 else f"{word}s"
+
+
 GLOSSARY = {
     "Excluded": "A necessary condition fails: its whole 95% interval lies below the floor, or a "
     "required input is absent.",
