@@ -537,14 +537,16 @@ def _optimum(
                     low, high = _ends(getattr(grid, axis)[ranges.chosen], whole=True)
                     low, high = min(low, row[axis]), max(high, row[axis])
                 row[f"{axis}_low"], row[f"{axis}_high"] = low, high
-        row["umis"] = float(planning.umis(values, here)[0])
+        counted = "umis_at_saturation" in values
+        row["umis"] = float(planning.umis(values, here)[0]) if counted else math.nan
         row["power"] = float(power[at])
         row["power_low"] = row["power_high"] = math.nan
         row["umis_low"] = row["umis_high"] = math.nan
         if multiple == 1.0:
             low, high = _ends(ranges.power)
             row["power_low"], row["power_high"] = min(low, power[at]), max(high, power[at])
-            row["umis_low"], row["umis_high"] = _ends(ranges.umis)
+            if counted:
+                row["umis_low"], row["umis_high"] = _ends(ranges.umis)
             row["reached_share"] = float(ranges.reached.mean())
         row["cost"] = float(cost[at])
         row["rows"] = float(here.donors[0] * planning.rows_left(values, here)[0])
@@ -567,7 +569,7 @@ def _designs(
     return pd.DataFrame(
         {
             **{axis: getattr(grid, axis).astype(int) for axis in vars(grid)},
-            "umis": planning.umis(values, grid) if base.has_depth else np.nan,
+            "umis": planning.umis(values, grid) if base.kind == UMIS else np.nan,
             "rows": grid.donors * planning.rows_left(values, grid),
             "effective_rows": planning.median_rows(values, grid),
             "readable_share": planning.readable_share(values, grid),
@@ -597,7 +599,7 @@ def _curves(
     facts = {
         "axis": axis,
         "value": points.astype(int),
-        "umis": planning.umis(values, along) if base.has_depth else np.nan,
+        "umis": planning.umis(values, along) if base.kind == UMIS else np.nan,
         "readable_share": planning.readable_share(values, along),
         "effective_rows": planning.median_rows(values, along),
         "cost": along.cost(plan),

@@ -54,15 +54,14 @@ def to_json(study: Study) -> str:
 
 def _optimum(study: Study) -> dict:
     best = study.best
-    known = study.system.has_depth
+    known = {"depth": study.system.has_depth, "umis": study.system.kind == "umis"}
     found: dict[str, object] = {"reached": study.reached, "limited_by": study.limited_by}
     for axis in (*_AXES, "umis", "power"):
         ends = ("", "_low", "_high")
         names = ("value", "low", "high")
-        shown = known or axis not in ("depth", "umis")
         found[axis] = (
             {name: plain(best[axis + end]) for name, end in zip(names, ends, strict=True)}
-            if shown
+            if known.get(axis, True)
             else None
         )
     for name in ("batches", "rows", "effective_rows", "readable_share", "cost"):

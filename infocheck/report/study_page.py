@@ -295,8 +295,8 @@ def screen_words(study: Study) -> list[str]:
             continue
         said.append(
             f"A fold change of {change:g} of a median target ({row['mean_umis']:.2g} UMI per cell) "
-            f"takes about {about(row['cells_per_perturbation'])} cells per perturbation for a power "
-            "of 80% at the level of Bonferroni over its targets: "
+            f"takes about {about(row['cells_per_perturbation'])} cells per perturbation for a "
+            "power of 80% at the level of Bonferroni over its targets: "
             f"{screen.guides} guides with {about(row['cells_per_guide'])} cells each, and "
             f"{about(row['control_cells'])} control cells with {row['control_guides']:,.0f} guides "
             "that target nothing, as many cells a guide."
@@ -464,7 +464,7 @@ def _tidy(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     """Without columns that say nothing here."""
     empty = [name for name in table if table[name].isna().all()]
     if not study.system.has_depth:
-        empty += ["depth", "depth_low", "depth_high", "umis", "umis_low", "umis_high"]
+        empty += ["depth", "depth_low", "depth_high"]
     if study.plan.budget is None:
         empty.append("within_budget")
     if "batches" in table and (table["batches"] == 1).all():

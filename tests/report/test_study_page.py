@@ -74,7 +74,8 @@ def test_other_kinds_follow_the_schema_and_have_a_page(name):
     document = json.loads(study.to_json())
     jsonschema.Draft202012Validator(study_document.schema()).validate(document)
     assert "NaN" not in study.to_json()
-    assert (document["optimum"]["umis"] is None) == (not study.system.has_depth)
+    assert document["optimum"]["umis"] is None
+    assert (document["optimum"]["depth"] is None) == (not study.system.has_depth)
     assert "UMI" not in study.to_html().split("<main")[1].split('id="glossary"')[0]
 
 
