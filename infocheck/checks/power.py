@@ -46,7 +46,16 @@ class Power(Check):
     question = "Which edges could be found at best, and what would more data bring?"
     gate = False
     unit = "normalised AUPR"
-    references = ("patterson1971", "yang2010", "schafer2005", "efron2004")
+    references = (
+        "patterson1971",
+        "yang2010",
+        "schafer2005",
+        "efron2004",
+        "spearman1904",
+        "fisher1921",
+        "benjamini1995",
+        "wilson1927",
+    )
     computed = (
         "How much of a target's variance all regulators explain together is estimated by "
         "restricted maximum likelihood, and its distribution over targets by empirical Bayes. "
