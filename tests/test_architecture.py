@@ -59,6 +59,7 @@ GROUPS = (
         "screening",
         "study",
         "study_charts",
+        "study_tables",
         "system",
     },
     {"__init__"},
