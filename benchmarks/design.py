@@ -11,8 +11,9 @@ import time
 
 import numpy as np
 
-from infocheck import design, planning, system
-from infocheck.planning import Designs, Plan
+from infocheck import design
+from infocheck.planning import model, system
+from infocheck.planning.model import Designs, Plan
 
 
 def seconds(work, repeats: int = 3) -> float:
@@ -35,7 +36,7 @@ def main() -> None:
         cells = np.unique(np.geomspace(50, 2000, steps).round()).astype(int).tolist()
         depth = np.unique(np.geomspace(1000, 50_000, 8).round()).astype(int).tolist()
         grid = Designs.grid(donors, cells, depth)
-        taken = seconds(lambda grid=grid: planning.edge_power(one.values(), plan, grid))
+        taken = seconds(lambda grid=grid: model.edge_power(one.values(), plan, grid))
         print(f"{len(grid):6,d} designs evaluated      {taken:7.3f} s")
     for name in system.names():
         taken = seconds(lambda name=name: design(profile=name), repeats=1)

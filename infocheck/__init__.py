@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from infocheck.dataset import Dataset
     from infocheck.errors import InputError
     from infocheck.pipeline import assess
+    from infocheck.planning.study import Study, design
     from infocheck.report import Report
-    from infocheck.study import Study, design
 
 __all__ = [
     "Dataset",
@@ -43,9 +43,9 @@ _HOMES = {
     "Dataset": "infocheck.dataset",
     "InputError": "infocheck.errors",
     "Report": "infocheck.report",
-    "Study": "infocheck.study",
+    "Study": "infocheck.planning.study",
     "assess": "infocheck.pipeline",
-    "design": "infocheck.study",
+    "design": "infocheck.planning.study",
 }
 _MODULES = ("simulate",)
 

@@ -15,7 +15,7 @@ from infocheck.cli.options import RESULTS, ROLES, RUN, Force, Quiet, column, opt
 from infocheck.errors import InputError
 
 if TYPE_CHECKING:
-    from infocheck.study import Study
+    from infocheck.planning.study import Study
 
 SYSTEM, AXES, GOAL, COSTS, SCREEN = (
     "What the study is like",
@@ -252,7 +252,7 @@ def design(
 
 def _require_one(pilot: Path | None, profile: str | None) -> None:
     """A pilot or a profile, and one that is known."""
-    from infocheck.system import names
+    from infocheck.planning.system import names
 
     known = names()
     if (pilot is None) == (profile is None):
@@ -264,7 +264,7 @@ def _require_one(pilot: Path | None, profile: str | None) -> None:
 
 
 def _design(pilot: Path | None, **options: Any) -> Study:
-    from infocheck.study import design as plan
+    from infocheck.planning.study import design as plan
 
     try:
         return plan(pilot, **options)
@@ -275,7 +275,7 @@ def _design(pilot: Path | None, **options: Any) -> Study:
 
 
 def _profiles() -> str:
-    from infocheck.system import names, shipped
+    from infocheck.planning.system import names, shipped
 
     found = [shipped(name) for name in names()]
     width = max(len(one.name) for one in found)

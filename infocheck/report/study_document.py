@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from infocheck.report.document import dumps, plain, records
 
 if TYPE_CHECKING:
-    from infocheck.study import Study
+    from infocheck.planning.study import Study
 
 SCHEMA = "infocheck.design/1"
 _AXES = ("donors", "cells", "depth")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from infocheck.study import Study
+    from infocheck.planning.study import Study
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ def measurement(study: Study) -> dict | None:
 
 def remarks(study: Study) -> list[str]:
     """What belongs beside the sentence: measurement, weaker edges, what limits, odds."""
-    from infocheck.planning import counts_needed
+    from infocheck.planning.model import counts_needed
 
     said = []
     limit = study.limited_by

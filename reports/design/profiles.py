@@ -1,6 +1,6 @@
 """Derive the systems that come with the package from data sets.
 
-    python reports/design/profiles.py DATA_FOLDER --out infocheck/profiles
+    python reports/design/profiles.py DATA_FOLDER --out infocheck/planning/profiles
 
 Only summaries of a few numbers leave this script: means, spreads and slopes over genes.
 What the data sets cannot give is taken from a paper or stands as an assumed range; every
@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 from anndata import read_h5ad
 
-from infocheck import pilot, system
 from infocheck.dataset import Dataset
 from infocheck.moments import Moments
+from infocheck.planning import pilot, system
+from infocheck.planning.system import FIELDS, INTENSITY, READS, UMIS, Field, System
 from infocheck.stats import clustering
-from infocheck.system import FIELDS, INTENSITY, READS, UMIS, Field, System
 
 Fields = dict[str, Field]
 
@@ -345,7 +345,7 @@ def main() -> None:
     """Write one file a profile."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder of the data sets")
-    parser.add_argument("--out", type=Path, default=Path("infocheck/profiles"))
+    parser.add_argument("--out", type=Path, default=Path("infocheck/planning/profiles"))
     parser.add_argument("--only", help="one profile alone")
     given = parser.parse_args()
     for make in PROFILES:

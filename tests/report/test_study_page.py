@@ -147,7 +147,7 @@ def test_assumptions_are_numbered_and_sources_are_told(study, html):
 def test_names_that_mean_harm_stay_text():
     from dataclasses import replace
 
-    from infocheck import system
+    from infocheck.planning import system
 
     one = replace(system.shipped("human_pbmc_10x"), title=HARM, donor="d<i>", notes=(HARM,))
     page = ic.design(profile=one, **SMALL).to_html()

@@ -11,12 +11,12 @@ import scipy.sparse as sp
 from scipy.stats import norm
 
 from infocheck import thresholds
+from infocheck.planning.system import FIELDS, INTENSITY, READS, UMIS, Field, System
 from infocheck.stats import clustering
 from infocheck.stats.heritability import heritability
 from infocheck.stats.overdispersion import Line, fit_line, squared_cv
 from infocheck.stats.reliability import closed_form
 from infocheck.stats.resampling import jackknife_error
-from infocheck.system import FIELDS, INTENSITY, READS, UMIS, Field, System
 from infocheck.values import WORDS
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from infocheck import pilot, system
 from infocheck.dataset import Dataset
 from infocheck.errors import InputError
 from infocheck.moments import Moments
+from infocheck.planning import pilot, system
+from infocheck.planning.system import FIELDS, INTENSITY, READS, UMIS, Field
 from infocheck.simulate import simulate
-from infocheck.system import FIELDS, INTENSITY, READS, UMIS, Field
 
 KINDS = {
     "bacteria_microarray": INTENSITY,

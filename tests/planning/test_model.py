@@ -11,8 +11,8 @@ import pytest
 from scipy.special import expit
 from scipy.stats import norm
 
-from infocheck import planning, system
-from infocheck.planning import Designs, Plan, axis, best, edge_power
+from infocheck.planning import model, system
+from infocheck.planning.model import Designs, Plan, axis, best, edge_power
 from infocheck.stats.edge_power import level_at_fdr, power_at_fdr
 
 PBMC = system.shipped("human_pbmc_10x")
@@ -51,10 +51,10 @@ def test_reliability_is_logistic_in_log_depth():
     values = VALUES | dict.fromkeys([n for n in VALUES if n.endswith("_sd")], 0.0)
     designs = Designs.grid([10], [100], [1000, 20_000])
     cp = math.exp(values["regulator_log_share"] + values["regulator_log_cv2"])
-    counts = planning.umis(values, designs)
+    counts = model.umis(values, designs)
     expected = cp * counts / (1 + cp * counts)
-    found = planning.reliabilities(values, designs, "regulator")
-    assert found == pytest.approx(np.repeat(expected[:, None], planning.SLICES, axis=1))
+    found = model.reliabilities(values, designs, "regulator")
+    assert found == pytest.approx(np.repeat(expected[:, None], model.SLICES, axis=1))
 
 
 def test_slices_stand_for_all_genes():
@@ -69,10 +69,10 @@ def test_readable_share_is_that_of_genes_drawn_one_by_one():
         share - VALUES["regulator_log_share"]
     )
     log_cv2 = rng.normal(line, VALUES["regulator_log_cv2_sd"])
-    for row, counts in enumerate(planning.umis(VALUES, SMALL)):
+    for row, counts in enumerate(model.umis(VALUES, SMALL)):
         drawn = (expit(share + log_cv2 + math.log(counts)) >= 0.2).mean()
-        assert planning.readable_share(VALUES, SMALL)[row] == pytest.approx(drawn, abs=0.005)
-    needed = planning.counts_needed(VALUES, 0.5)
+        assert model.readable_share(VALUES, SMALL)[row] == pytest.approx(drawn, abs=0.005)
+    needed = model.counts_needed(VALUES, 0.5)
     assert (expit(share + log_cv2 + math.log(needed)) >= 0.2).mean() == pytest.approx(0.5, abs=0.01)
 
 
@@ -119,10 +119,10 @@ def test_rivals_and_batches_cost_power():
     designs = Designs.grid([40], [400], [8000], [1, 20])
     power = edge_power(VALUES, replace(PLAN, effect=0.05), designs)
     assert power[1] < power[0]
-    beside = planning.partial_power(VALUES, PLAN, SMALL)
+    beside = model.partial_power(VALUES, PLAN, SMALL)
     assert (beside <= edge_power(VALUES, PLAN, SMALL) + 1e-9).all()
     few = Designs.grid([4], [100], [8000])  # fewer rows than regulators
-    assert planning.partial_power(VALUES, PLAN, few)[0] == 0.0
+    assert model.partial_power(VALUES, PLAN, few)[0] == 0.0
 
 
 # Planted truth -----------------------------------------------------------------------------
@@ -318,7 +318,7 @@ def test_a_range_has_whole_values_and_both_ends(given):
     values = axis(given, "donors")
     assert (values[0], values[-1]) == (low, high)
     assert values == sorted(set(values))
-    assert len(values) <= planning.STEPS["donors"]
+    assert len(values) <= model.STEPS["donors"]
     assert all(isinstance(value, int) for value in values)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import infocheck as ic
-from infocheck import screening, system
+from infocheck.planning import screening, system
 from infocheck.simulate import simulate
 from infocheck.stats import guide_power
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from infocheck import planning, screening
-from infocheck.planning import MULTIPLES, Designs, Plan
+from infocheck.planning import model, screening
+from infocheck.planning.model import MULTIPLES, Designs, Plan
+from infocheck.planning.screening import Screen
+from infocheck.planning.system import UMIS, System
 from infocheck.report.words import plural
-from infocheck.screening import Screen
-from infocheck.system import UMIS, System
 
 # Genes that stand for all in the draws, where there are many evaluations.
 SLICES_OF_DRAWS = 5
@@ -31,7 +31,7 @@ def tables(
     seed: int,
     tell: Callable[[str, int, int], None],
 ) -> dict[str, pd.DataFrame]:
-    """All tables of a study; names as in :class:`infocheck.study.Study`.
+    """All tables of a study; names as in :class:`infocheck.planning.study.Study`.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ def tables(
     values = base.values()
     tell("Designs", 0, 4)
     cost = grid.cost(plan)
-    powers = {m: planning.edge_power(values, plan, grid, multiple=m) for m in MULTIPLES}
-    at = planning.best(powers[1.0], cost, plan)[0]
+    powers = {m: model.edge_power(values, plan, grid, multiple=m) for m in MULTIPLES}
+    at = model.best(powers[1.0], cost, plan)[0]
     optimum = grid[at]
 
     tell("Ranges", 1, 4)
@@ -65,7 +65,7 @@ def tables(
     tell("Sensitivity", 3, 4)
     found["sensitivity"] = _sensitivity(base, plan, grid, at)
     if screen is not None:
-        counts = float(planning.umis(values, optimum)[0])
+        counts = float(model.umis(values, optimum)[0])
         found |= screening.tables(screen, values, plan, counts)
     found["system"] = base.table()
     found["assumptions"] = _assumptions(base, plan, screen)
@@ -93,12 +93,12 @@ class _Ranges:
     ) -> _Ranges:
         chosen, reached, power, counts = [], [], [], []
         for values in drawn:
-            found = planning.edge_power(values, plan, grid, slices=SLICES_OF_DRAWS)
-            at, enough = planning.best(found, cost, plan)
+            found = model.edge_power(values, plan, grid, slices=SLICES_OF_DRAWS)
+            at, enough = model.best(found, cost, plan)
             chosen.append(at)
             reached.append(enough)
-            power.append(float(planning.edge_power(values, plan, optimum)[0]))
-            counts.append(float(planning.umis(values, optimum)[0]))
+            power.append(float(model.edge_power(values, plan, optimum)[0]))
+            counts.append(float(model.umis(values, optimum)[0]))
         return cls(np.array(chosen), np.array(reached), np.array(power), np.array(counts))
 
 
@@ -118,7 +118,7 @@ def _optimum(
     """The best design for each effect; ranges for the one that was asked for."""
     rows = []
     for multiple, power in powers.items():
-        at, reached = planning.best(power, cost, plan)
+        at, reached = model.best(power, cost, plan)
         here = grid[at]
         row: dict[str, object] = {
             "multiple": multiple,
@@ -134,7 +134,7 @@ def _optimum(
                     low, high = min(low, row[axis]), max(high, row[axis])
                 row[f"{axis}_low"], row[f"{axis}_high"] = low, high
         counted = "umis_at_saturation" in values
-        row["umis"] = float(planning.umis(values, here)[0]) if counted else math.nan
+        row["umis"] = float(model.umis(values, here)[0]) if counted else math.nan
         row["power"] = float(power[at])
         row["power_low"] = row["power_high"] = math.nan
         row["umis_low"] = row["umis_high"] = math.nan
@@ -145,9 +145,9 @@ def _optimum(
                 row["umis_low"], row["umis_high"] = _ends(ranges.umis)
             row["reached_share"] = float(ranges.reached.mean())
         row["cost"] = float(cost[at])
-        row["rows"] = float(here.donors[0] * planning.rows_left(values, here)[0])
-        row["effective_rows"] = float(planning.median_rows(values, here)[0])
-        row["readable_share"] = float(planning.readable_share(values, here)[0])
+        row["rows"] = float(here.donors[0] * model.rows_left(values, here)[0])
+        row["effective_rows"] = float(model.median_rows(values, here)[0])
+        row["readable_share"] = float(model.readable_share(values, here)[0])
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -165,14 +165,14 @@ def _designs(
     return pd.DataFrame(
         {
             **{axis: getattr(grid, axis).astype(int) for axis in vars(grid)},
-            "umis": planning.umis(values, grid) if base.kind == UMIS else np.nan,
-            "rows": grid.donors * planning.rows_left(values, grid),
-            "effective_rows": planning.median_rows(values, grid),
-            "readable_share": planning.readable_share(values, grid),
+            "umis": model.umis(values, grid) if base.kind == UMIS else np.nan,
+            "rows": grid.donors * model.rows_left(values, grid),
+            "effective_rows": model.median_rows(values, grid),
+            "readable_share": model.readable_share(values, grid),
             "power": asked,
             "power_weaker": weaker,
             "power_stronger": stronger,
-            "power_beside_rivals": planning.partial_power(values, plan, grid),
+            "power_beside_rivals": model.partial_power(values, plan, grid),
             "cost": cost,
             "within_budget": cost <= (plan.budget if plan.budget is not None else math.inf),
         }
@@ -195,16 +195,16 @@ def _curves(
     facts = {
         "axis": axis,
         "value": points.astype(int),
-        "umis": planning.umis(values, along) if base.kind == UMIS else np.nan,
-        "readable_share": planning.readable_share(values, along),
-        "effective_rows": planning.median_rows(values, along),
+        "umis": model.umis(values, along) if base.kind == UMIS else np.nan,
+        "readable_share": model.readable_share(values, along),
+        "effective_rows": model.median_rows(values, along),
         "cost": along.cost(plan),
     }
     parts = []
     for multiple in MULTIPLES:
-        power = planning.edge_power(values, plan, along, multiple=multiple)
+        power = model.edge_power(values, plan, along, multiple=multiple)
         few = {"multiple": multiple, "slices": SLICES_OF_DRAWS}
-        spread = [planning.edge_power(one, plan, along, **few) for one in drawn]
+        spread = [model.edge_power(one, plan, along, **few) for one in drawn]
         low, high = np.quantile(np.array(spread), _ENDS, axis=0)
         found = {
             "multiple": multiple,
@@ -212,7 +212,7 @@ def _curves(
             "power": power,
             "power_low": np.minimum(low, power),
             "power_high": np.maximum(high, power),
-            "power_beside_rivals": planning.partial_power(values, plan, along)
+            "power_beside_rivals": model.partial_power(values, plan, along)
             if multiple == 1.0
             else np.nan,
         }
@@ -242,14 +242,14 @@ def _limits(
     base: System, values: Mapping[str, float], plan: Plan, optimum: Designs
 ) -> pd.DataFrame:
     """What twice as much of one axis would bring."""
-    now = float(planning.edge_power(values, plan, optimum)[0])
+    now = float(model.edge_power(values, plan, optimum)[0])
     cost = float(optimum.cost(plan)[0])
     rows = []
     for axis in ("donors", "cells", "depth"):
         if axis == "depth" and not base.has_depth:
             continue
         more = optimum.times(axis, 2.0)
-        then = float(planning.edge_power(values, plan, more)[0])
+        then = float(model.edge_power(values, plan, more)[0])
         rows.append(
             {
                 "axis": axis,
@@ -270,15 +270,15 @@ def _sensitivity(base: System, plan: Plan, grid: Designs, at: int) -> pd.DataFra
     rows = []
     optimum = grid[at]
     for name, end, shown, values, changed in _one_at_a_time(base, plan):
-        power = planning.edge_power(values, changed, grid)
+        power = model.edge_power(values, changed, grid)
         cost = grid.cost(changed)
-        there, reached = planning.best(power, cost, changed)
+        there, reached = model.best(power, cost, changed)
         rows.append(
             {
                 "assumption": name,
                 "end": end,
                 "value": shown,
-                "power_of_optimum": float(planning.edge_power(values, changed, optimum)[0]),
+                "power_of_optimum": float(model.edge_power(values, changed, optimum)[0]),
                 "reached": reached,
                 **{axis: int(getattr(grid, axis)[there]) for axis in vars(grid)},
                 "power": float(power[there]),

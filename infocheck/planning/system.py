@@ -1,7 +1,7 @@
 """System: what a study would be made on, as a few numbers with a range and a source each.
 
 A system comes with the package (:func:`shipped`), or is measured on a pilot
-(:mod:`infocheck.pilot`). The planning in :mod:`infocheck.study` reads nothing else.
+(:mod:`infocheck.planning.pilot`). :mod:`infocheck.planning.study` reads nothing else.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ KINDS = (UMIS, READS, INTENSITY)
 BASES = ("measured", "cited", "assumed", "given")
 # An interval of a field is taken to be a 95 % one: this many standard deviations.
 _TWO_SIDED = 1.959964
+
+_PROFILES = "infocheck.planning.profiles"
 
 
 @dataclass(frozen=True)
@@ -264,7 +266,7 @@ def signal(values: Mapping[str, float], who: str) -> tuple[float, float]:
 
 def names() -> list[str]:
     """Names of the systems that come with the package."""
-    folder = resources.files("infocheck.profiles")
+    folder = resources.files(_PROFILES)
     return sorted(
         entry.name.removesuffix(".json")
         for entry in folder.iterdir()
@@ -286,7 +288,7 @@ def shipped(name: str) -> System:
             f"there is no profile {name!r}.{did_you_mean(name, known)} There are "
             f"{', '.join(known)}."
         )
-    text = resources.files("infocheck.profiles").joinpath(f"{name}.json").read_text("utf-8")
+    text = resources.files(_PROFILES).joinpath(f"{name}.json").read_text("utf-8")
     return from_document(json.loads(text))
 
 

@@ -1,7 +1,7 @@
 """The study before the money is spent: how many donors, rows and reads, and what they buy.
 
 :func:`design` evaluates every design on a grid by the closed forms of
-:mod:`infocheck.planning`, takes the best, and says how far that rests on what was assumed.
+:mod:`infocheck.planning.model`, takes the best, and says how far that rests on what was assumed.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from infocheck import planning, thresholds
-from infocheck import system as systems
+from infocheck import thresholds
 from infocheck.output import data_name
-from infocheck.planning import Designs, Plan
+from infocheck.planning import model
+from infocheck.planning import system as systems
+from infocheck.planning.model import Designs, Plan
+from infocheck.planning.screening import Screen
+from infocheck.planning.system import READS, UMIS, Field, System
+from infocheck.planning.tables import tables
 from infocheck.report.digits import about
 from infocheck.report.words import plural
-from infocheck.screening import Screen
-from infocheck.study_tables import tables
-from infocheck.system import READS, UMIS, Field, System
 from infocheck.version import __version__
 
 if TYPE_CHECKING:
@@ -143,9 +144,9 @@ class Study:
 
     def charts(self) -> dict[str, Chart]:
         """The figures of the page by name."""
-        from infocheck import study_charts
+        from infocheck.planning import charts
 
-        return study_charts.charts(self)
+        return charts.charts(self)
 
     def figure(self, name: str) -> Figure:
         """One figure by name; KeyError names the ones that exist."""
@@ -235,7 +236,7 @@ def design(
         Data that the study would be like: a file or an AnnData. It is measured.
     profile
         Without a pilot: the name of a system that comes with the package, see
-        :func:`infocheck.system.names`, or a :class:`infocheck.system.System`.
+        :func:`infocheck.planning.system.names`, or a :class:`infocheck.planning.system.System`.
     donors, cells, depth, batches
         Axes of the grid: a number, a list, ``"50,200,1000"`` or a range ``"4:40"``.
         ``cells`` are rows per donor, ``depth`` reads per row. Default: those of the system.
@@ -293,8 +294,8 @@ def design(
     tell = progress or (lambda step, done, total: None)
     # What can be wrong without reading a pilot is said first.
     axes = {"donors": donors, "cells": cells, "depth": depth}
-    read = {name: None if one is None else planning.axis(one, name) for name, one in axes.items()}
-    in_batches = planning.axis(batches, "batches")
+    read = {name: None if one is None else model.axis(one, name) for name, one in axes.items()}
+    in_batches = model.axis(batches, "batches")
     costs = {"donor": cost_donor, "cell": cost_cell, "read": cost_read}
     asked = {
         "effect": effect,
@@ -345,7 +346,7 @@ def design(
     if read["depth"] is not None and not base.has_depth:
         raise ValueError(f"depth is no axis of {base.title}: it holds no counts")
     chosen = {
-        name: planning.axis(base.grid.get(name, "1"), name) if read[name] is None else read[name]
+        name: model.axis(base.grid.get(name, "1"), name) if read[name] is None else read[name]
         for name in axes
     }
     grid = Designs.grid(**chosen, batches=in_batches)
@@ -394,10 +395,10 @@ def _measured(
     jobs: int | None,
     progress: Callable[[str, int, int], None] | None,
 ) -> System:
-    from infocheck import pilot
     from infocheck.dataset import Dataset
     from infocheck.engine import Engine
     from infocheck.moments import Moments
+    from infocheck.planning import pilot
 
     engine = Engine(jobs, progress) if progress else Engine(jobs)
     with engine.running():

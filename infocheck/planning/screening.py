@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from infocheck import planning
-from infocheck.planning import Plan
+from infocheck.planning import model
+from infocheck.planning.model import Plan
+from infocheck.planning.system import UMIS, System
 from infocheck.stats import guide_power
-from infocheck.system import UMIS, System
 
 # Slices of the level of targets and, inside each, of their variation.
 LEVELS, SPREADS = 9, 3
@@ -75,7 +75,7 @@ class Screen:
         changes = tuple(float(change) for change in changes)
         if not changes or not all(math.isfinite(x) and 0 <= x <= 100 and x != 1 for x in changes):
             raise ValueError("a fold change is a number from 0 to 100 and not 1")
-        given = CELLS if cells is None else planning.axis(cells, "cells_per_perturbation")
+        given = CELLS if cells is None else model.axis(cells, "cells_per_perturbation")
         return cls(
             perturbations=int(perturbations),
             guides=int(guides),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infocheck import plotting
-from infocheck.planning import MULTIPLES
+from infocheck.planning.model import MULTIPLES
 from infocheck.plotting import C1, C2, INK, LINE, MUTED, NARROW, Chart
 from infocheck.report.digits import about
 from infocheck.report.words import plural
@@ -15,7 +15,7 @@ from infocheck.report.words import plural
 if TYPE_CHECKING:
     import pandas as pd
 
-    from infocheck.study import Study
+    from infocheck.planning.study import Study
 
 # Assumptions that move the optimum most stand in the figure; all are in the table.
 MOST_BARS = 12

@@ -1,6 +1,6 @@
 """The model of a study: power and cost of designs, and the best of them.
 
-Everything is a closed form on the few numbers of a :class:`infocheck.system.System`. The
+Everything is a closed form on the few numbers of a :class:`infocheck.planning.system.System`. The
 optimiser is the grid itself: every design on it is evaluated and the best one is taken.
 """
 
@@ -15,9 +15,9 @@ import numpy as np
 from scipy.special import expit, ndtr, ndtri
 
 from infocheck import thresholds
+from infocheck.planning.system import signal
 from infocheck.stats.edge_power import attenuated, power_at_fdr
 from infocheck.stats.sequencing import effective_rows, observed_icc, singlets, umis_from_reads
-from infocheck.system import signal
 
 # Genes of each kind stand for equal shares of all: the middles of so many slices.
 SLICES = 9

@@ -1,0 +1,1 @@
+"""Systems that come with the package, one JSON file each; read by the module system."""

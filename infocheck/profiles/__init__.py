@@ -1,1 +1,0 @@
-"""Systems that come with the package, one JSON file each; ``infocheck.system`` reads them."""
