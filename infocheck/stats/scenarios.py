@@ -297,9 +297,7 @@ def correlations(world: World, scenario: Scenario, draws: Draws) -> np.ndarray:
     variance = 1 - draws.target_noise * (1 - 1 / scenario.depth)
     if scenario.confounded:
         shared = world.shared[:, draws.like]
-        whitened += (regulators.basis / np.sqrt(_spectrum(regulators))).T @ (
-            shared * scale[:, None]
-        )
+        whitened += regulators.whitening @ (shared * scale[:, None])
         both = np.einsum("ij,ij->j", draws.weights, shared)
         variance = variance + world.strength[draws.like] + 2 * scenario.coupling * both
     whitened /= np.sqrt(np.maximum(variance, 1e-12))
@@ -314,10 +312,6 @@ def correlations(world: World, scenario: Scenario, draws: Draws) -> np.ndarray:
 # More than this share of variance cannot be explained: estimates of covariances that do
 # not fit together would say so.
 _MOST = 0.999
-
-
-def _spectrum(regulators: Regulators) -> np.ndarray:
-    return np.einsum("ij,ij->j", regulators.root, regulators.root)
 
 
 def _expression(

@@ -81,6 +81,11 @@ class Regulators:
         return cls(gram, basis, root, signal, float(n))
 
     @property
+    def whitening(self) -> np.ndarray:
+        """Makes regulators uncorrelated with variance 1, shape (rank, p)."""
+        return (self.basis / np.sqrt(np.einsum("ij,ij->j", self.root, self.root))).T
+
+    @property
     def spare(self) -> float:
         """Dimensions of the rows that the regulators leave free; none where they span all."""
         return max(self.n - 1 - self.root.shape[1], 0.0)
