@@ -58,7 +58,10 @@ def print_schema(
 ) -> None:
     """The JSON Schema of the document that `report` or `design` writes."""
     with failures(quiet=quiet):
-        from infocheck.report import document, study_document
+        if design:
+            from infocheck.report.study_document import schema
+        else:
+            from infocheck.report.document import schema
 
-        content = study_document.schema() if design else document.schema()
+        content = schema()
         deliver(as_json(content), lambda: content, path, output.SCHEMA, force, quiet)

@@ -11,7 +11,28 @@ import typer
 from infocheck import output
 from infocheck.cli.console import failures, narrated, print_data, say
 from infocheck.cli.files import check_input, list_files, places, shell_words
-from infocheck.cli.options import RESULTS, ROLES, RUN, Force, Quiet, column, option, unknown
+from infocheck.cli.options import (
+    PANEL,
+    RESULTS,
+    RUN,
+    Batch,
+    CellType,
+    Condition,
+    Control,
+    Counts,
+    Donor,
+    Force,
+    Jobs,
+    JsonPath,
+    Perturbation,
+    Quiet,
+    RandomSeed,
+    Time,
+    Transpose,
+    Verbose,
+    option,
+    unknown,
+)
 from infocheck.errors import InputError
 
 if TYPE_CHECKING:
@@ -120,44 +141,29 @@ def design(
         str,
         option("--fold-change", help="Of a target in perturbed cells.", panel=SCREEN),
     ] = "0.5,0.75",
-    batch: Annotated[str | None, column("--batch", "Technical batch in the pilot.")] = None,
-    donor: Annotated[str | None, column("--donor", "Donor in the pilot.")] = None,
-    cell_type: Annotated[str | None, column("--cell-type", "Cell type or cluster.")] = None,
-    condition: Annotated[str | None, column("--condition", "Condition or treatment.")] = None,
-    perturbation: Annotated[
-        str | None, column("--perturbation", "Perturbed gene of each cell.")
-    ] = None,
-    control: Annotated[
-        str | None,
-        option("--control", help="Which perturbation means none.", panel=ROLES, metavar="LEVEL"),
-    ] = None,
-    time: Annotated[str | None, column("--time", "Time point.")] = None,
-    counts: Annotated[
-        str | None,
-        option("--counts", help="Layer of raw counts of the pilot.", panel=ROLES, metavar="LAYER"),
-    ] = None,
+    batch: Batch = None,
+    donor: Donor = None,
+    cell_type: CellType = None,
+    condition: Condition = None,
+    perturbation: Perturbation = None,
+    control: Control = None,
+    time: Time = None,
+    counts: Counts = None,
     candidates: Annotated[
         str | None,
         option(
             "--candidates",
             help="Who may regulate in the pilot; as --regulators of report.",
-            panel=ROLES,
+            panel=PANEL,
             metavar="LIST",
         ),
     ] = None,
-    transpose: Annotated[
-        bool, option("--transpose", help="Rows of a table are genes.", panel=ROLES)
-    ] = False,
-    seed: Annotated[
-        int, option("--seed", help="Seed of all random numbers.", panel=RUN, min=0)
-    ] = 0,
+    transpose: Transpose = False,
+    seed: RandomSeed = 0,
     draws: Annotated[
         int, option("--draws", help="Draws of what is uncertain, for the ranges.", panel=RUN, min=2)
     ] = 200,
-    jobs: Annotated[
-        int | None,
-        option("--jobs", help="Worker threads; default: one per core.", panel=RUN, min=1),
-    ] = None,
+    jobs: Jobs = None,
     page: Annotated[
         str | None,
         option(
@@ -169,20 +175,10 @@ def design(
             metavar="PATH",
         ),
     ] = None,
-    json_path: Annotated[
-        str | None,
-        option(
-            "--json",
-            help="The JSON document; - prints it on stdout. Default: beside the page.",
-            panel=RESULTS,
-            metavar="PATH",
-        ),
-    ] = None,
+    json_path: JsonPath = None,
     force: Force = False,
     quiet: Quiet = False,
-    verbose: Annotated[
-        bool, option("--verbose", "-v", help="Log to stderr, with tracebacks.", panel=RUN)
-    ] = False,
+    verbose: Verbose = False,
 ) -> None:
     if list_profiles:
         print_data(_profiles())

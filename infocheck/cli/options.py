@@ -23,6 +23,40 @@ Force = Annotated[
     bool, option("--force", help="Replace files that infocheck did not write.", panel=RESULTS)
 ]
 Quiet = Annotated[bool, option("--quiet", "-q", help="Print no words to stderr.", panel=RUN)]
+Verbose = Annotated[
+    bool, option("--verbose", "-v", help="Log to stderr, with tracebacks.", panel=RUN)
+]
+RandomSeed = Annotated[int, option("--seed", help="Seed of all random numbers.", panel=RUN, min=0)]
+Jobs = Annotated[
+    int | None,
+    option("--jobs", help="Worker threads; default: one per core.", panel=RUN, min=1),
+]
+JsonPath = Annotated[
+    str | None,
+    option(
+        "--json",
+        help="The JSON document; - prints it on stdout. Default: beside the page.",
+        panel=RESULTS,
+        metavar="PATH",
+    ),
+]
+
+# Of data that are read.
+Batch = Annotated[str | None, column("--batch", "Technical batch.")]
+Donor = Annotated[str | None, column("--donor", "Donor, animal or culture: the independent unit.")]
+CellType = Annotated[str | None, column("--cell-type", "Cell type or cluster.")]
+Condition = Annotated[str | None, column("--condition", "Condition or treatment.")]
+Perturbation = Annotated[str | None, column("--perturbation", "Perturbed gene of each cell.")]
+Control = Annotated[
+    str | None,
+    option("--control", help="Which perturbation means none.", panel=ROLES, metavar="LEVEL"),
+]
+Time = Annotated[str | None, column("--time", "Time point.")]
+Counts = Annotated[
+    str | None, option("--counts", help="Layer of raw counts.", panel=PANEL, metavar="LAYER")
+]
+Transpose = Annotated[bool, option("--transpose", help="Rows of a table are genes.", panel=PANEL)]
+
 # Every command takes it, so that a script can pass it to all of them.
 Seed = Annotated[int, option("--seed", help="No effect here: nothing is random.", panel=RUN, min=0)]
 AsJson = Annotated[

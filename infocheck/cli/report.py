@@ -14,11 +14,22 @@ from infocheck.cli.files import check_input, command_line, list_files, places
 from infocheck.cli.options import (
     PANEL,
     RESULTS,
-    ROLES,
     RUN,
+    Batch,
+    CellType,
+    Condition,
+    Control,
+    Counts,
+    Donor,
     Force,
+    Jobs,
+    JsonPath,
+    Perturbation,
     Quiet,
-    column,
+    RandomSeed,
+    Time,
+    Transpose,
+    Verbose,
     option,
     unknown,
 )
@@ -60,29 +71,14 @@ def report(
     demo: Annotated[
         bool, option("--demo", help="Use simulated demonstration data, no FILE.", panel=RUN)
     ] = False,
-    batch: Annotated[str | None, column("--batch", "Technical batch.")] = None,
-    donor: Annotated[
-        str | None, column("--donor", "Donor, animal or culture: the independent unit.")
-    ] = None,
-    cell_type: Annotated[str | None, column("--cell-type", "Cell type or cluster.")] = None,
-    condition: Annotated[str | None, column("--condition", "Condition or treatment.")] = None,
-    perturbation: Annotated[
-        str | None, column("--perturbation", "Perturbed gene of each cell.")
-    ] = None,
-    control: Annotated[
-        str | None,
-        option(
-            "--control",
-            help="Which perturbation means none.",
-            panel=ROLES,
-            metavar="LEVEL",
-        ),
-    ] = None,
-    time: Annotated[str | None, column("--time", "Time point.")] = None,
-    counts: Annotated[
-        str | None,
-        option("--counts", help="Layer of raw counts.", panel=PANEL, metavar="LAYER"),
-    ] = None,
+    batch: Batch = None,
+    donor: Donor = None,
+    cell_type: CellType = None,
+    condition: Condition = None,
+    perturbation: Perturbation = None,
+    control: Control = None,
+    time: Time = None,
+    counts: Counts = None,
     regulators: Annotated[
         str | None,
         option(
@@ -102,9 +98,7 @@ def report(
             metavar="LIST",
         ),
     ] = None,
-    transpose: Annotated[
-        bool, option("--transpose", help="Rows of a table are genes.", panel=PANEL)
-    ] = False,
+    transpose: Transpose = False,
     goal: Annotated[
         str,
         option(
@@ -123,13 +117,8 @@ def report(
             panel=RUN,
         ),
     ] = None,
-    seed: Annotated[
-        int, option("--seed", help="Seed of all random numbers.", panel=RUN, min=0)
-    ] = 0,
-    jobs: Annotated[
-        int | None,
-        option("--jobs", help="Worker threads; default: one per core.", panel=RUN, min=1),
-    ] = None,
+    seed: RandomSeed = 0,
+    jobs: Jobs = None,
     page: Annotated[
         str | None,
         option(
@@ -140,20 +129,10 @@ def report(
             metavar="PATH",
         ),
     ] = None,
-    json_path: Annotated[
-        str | None,
-        option(
-            "--json",
-            help="The JSON document; - prints it on stdout. Default: beside the page.",
-            panel=RESULTS,
-            metavar="PATH",
-        ),
-    ] = None,
+    json_path: JsonPath = None,
     force: Force = False,
     quiet: Quiet = False,
-    verbose: Annotated[
-        bool, option("--verbose", "-v", help="Log to stderr, with tracebacks.", panel=RUN)
-    ] = False,
+    verbose: Verbose = False,
 ) -> None:
     if demo == (file is not None):
         raise typer.BadParameter("give either a FILE or --demo", param_hint="FILE")
