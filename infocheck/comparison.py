@@ -24,7 +24,7 @@ REPLICATES = 6
 PAIRS, FEWEST, MOST = 40_000, 120, 200
 # Further targets from which the power of each regulator is read: about so many for each,
 # in batches, and no more batches than that.
-PER_REGULATOR, BATCH, MOST_BATCHES = 12, 600, 16
+PER_REGULATOR, BATCH, MOST_BATCHES = 10, 600, 10
 # True correlations for which power is given in closed form, and quantiles of reliability
 # that stand for all pairs.
 EFFECTS = (0.15, 0.3, 0.5)

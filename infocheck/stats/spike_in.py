@@ -157,10 +157,15 @@ def mean_parents(p: int) -> float:
 
 def random_weights(p: int, m: int, rng: np.random.Generator) -> np.ndarray:
     """Weights of m targets on p regulators, shape (p, m): few parents, random signs."""
-    number = np.minimum(rng.geometric(PARENTS, m), min(MOST_PARENTS, max(p - 1, 1)))
-    order = rng.random((p, m)).argsort(axis=0).argsort(axis=0)
+    most = min(MOST_PARENTS, max(p - 1, 1))
+    number = np.minimum(rng.geometric(PARENTS, m), most)
+    place = rng.random((p, m))
     size = rng.uniform(*WEIGHTS, (p, m)) * rng.choice([-1.0, 1.0], (p, m))
-    return np.where(order < number, size, 0.0)
+    if p == 1:
+        return size
+    # Parents are those in the first places: fewer of them than regulators.
+    first = np.sort(np.partition(place, most, axis=0)[: most + 1], axis=0)
+    return np.where(place < first[number, np.arange(m)], size, 0.0)
 
 
 def panel_scores(
