@@ -24,6 +24,7 @@ from infocheck.stats.spike_in import Regulators, replicate
 
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
+    from infocheck.stats.scenarios import World
 
 # Simulated networks, and targets in each.
 REPLICATES, TARGETS = 6, 120
@@ -94,6 +95,11 @@ class Power(Check):
 
     def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
         require_rows(data, "to estimate how predictable targets are")
+        bound, real = self.bound(data, rng)
+        return {**bound, **compared(data, real, rng)}
+
+    def bound(self, data: Dataset, rng: np.random.Generator) -> tuple[Tables, World]:
+        """Tables of the upper bound, and what other studies are simulated from."""
         panel, correlation = data.panel, data.moments.total().correlation()
         gram = correlation[:, : panel.p]
         # Rows, not the effective number: dependent rows can only lower what is reached.
@@ -110,11 +116,8 @@ class Power(Check):
             return replicate(regulators, model, draw.choice(shares, TARGETS, p=weights), draw)
 
         found = data.engine.map(one, rng.spawn(REPLICATES))
-        return {
-            "bound": self._table(found),
-            "heritability": _explained(explained, data.n),
-            **compared(data, world(data, gram, shrinkage, shares, weights), rng),
-        }
+        tables = {"bound": self._table(found), "heritability": _explained(explained, data.n)}
+        return tables, world(data, gram, shrinkage, shares, weights)
 
     def _table(self, found: list[dict[str, tuple[float, float]]]) -> pd.DataFrame:
         records = []

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import rankdata
 
 from infocheck import goals
-from infocheck.check import by_name
+from infocheck.check import by_name, stream
 from infocheck.checks.power import EACH, POOLED, Power
 from infocheck.dataset import Dataset
 from infocheck.engine import Engine
@@ -96,13 +96,17 @@ def test_tables_have_every_method_twice(result):
 
 @pytest.mark.parametrize("n_obs", [30, 300])
 def test_holds_where_nothing_is_hidden(n_obs):
-    """The hardest case: the assumptions of the bound are true; seeds 0 to 5."""
+    """The hardest case: the assumptions of the bound are true; seeds 0 to 5.
+
+    With 30 rows it is close: another seed of the check puts single bounds up to 0.03 below.
+    """
     for seed in range(6):
         adata = simulate(
             n_obs, n_genes=150, depth=20_000, donor_share=0, batch_share=0, donors=4, seed=seed
         )
         data = opened(adata, targets="all")
-        assert realised(data, adata.uns["network"]) <= Power().run(data, seed=0).verdict.high
+        tables, _ = Power().bound(data, stream(0, "power"))
+        assert realised(data, adata.uns["network"]) <= Power().judge(tables).high
 
 
 def test_works_when_every_gene_may_regulate_and_with_fewer_rows_than_regulators(sound):
