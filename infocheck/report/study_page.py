@@ -124,6 +124,22 @@ def card(study: Study) -> str:
 # --- the answer ----------------------------------------------------------------------------
 
 
+def _ends_of_grid(study: Study) -> list[str]:
+    """Axes of which the best design has the least or the most that was compared."""
+    designs, said = study.tables["designs"], []
+    for axis in ("donors", "cells", "depth"):
+        least, most = designs[axis].min(), designs[axis].max()
+        if least < most and study.best[axis] in (least, most):
+            end = "least" if study.best[axis] == least else "most"
+            said.append(f"{study.axis_words(axis)} ({end})")
+    if not said:
+        return []
+    return [
+        f"The best design stands at an end of what was compared: {' and '.join(said)}. A wider "
+        "range may move it."
+    ]
+
+
 def measurement(study: Study) -> dict | None:
     """Would regulators be readable at the depth of the best design? None without depth."""
     if not study.system.has_depth:
@@ -170,6 +186,7 @@ def remarks(study: Study) -> list[str]:
             f"{thresholds.READABLE:g} (need {thresholds.READABLE_SHARE_NEED:.0%}). Below about "
             f"{need} {unit} measurement would be borderline, below about {floor} limiting."
         )
+    said += _ends_of_grid(study)
     if study.best["reached_share"] < 0.975:
         said.append(
             f"In {1 - study.best['reached_share']:.0%} of the draws of what is uncertain no design "

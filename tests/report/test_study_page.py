@@ -205,3 +205,17 @@ def test_tables_as_csv(open_page, html):
         head, *rows = list(csv.reader(io.StringIO(file.read())))
     assert head[:2] == ["assumption", "end"]
     assert len(rows) > 10
+
+
+def test_it_says_when_the_best_design_stands_at_an_end_of_the_grid():
+    cheap = {"cost_donor": 1, "cost_cell": 1000, "cost_read": 0}
+    grid = {**SMALL, "donors": "200,400", "cells": "50:400:4", "power": 0.5}
+    at_end = ic.design(profile="human_pbmc_10x", **grid, **cheap)
+    assert at_end.best["cells"] == 50
+    said = " ".join(study_page.remarks(at_end))
+    assert "stands at an end of what was compared" in said
+    assert "cells per donor (least)" in said
+    inside = {"donors": 30, "cells": "10:400:8", "depth": 50_000, "power": 0.6, "draws": 10}
+    found = ic.design(profile="human_pbmc_10x", **inside)
+    assert 10 < found.best["cells"] < 400
+    assert "stands at an end" not in " ".join(study_page.remarks(found))
