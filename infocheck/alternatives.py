@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infocheck.independence import effective_size, with_more_cells
-from infocheck.stats.reliability import closed_form
 from infocheck.stats.scenarios import Perturbations, Prior, Scenario, World
 
 if TYPE_CHECKING:
@@ -92,8 +91,9 @@ def world(
         Distribution over targets of the variance that regulators explain.
     """
     panel = data.panel
-    columns = np.concatenate([np.arange(panel.p), panel.sampled])
-    reliability = _reliability(data, columns)
+    # 1 where nothing is known of the noise.
+    noise = data.moments.technical
+    reliability = noise.reliability() if noise else np.ones(len(panel.genes))
     rows = effective_size(data)
     _, shared, strength = _strongest(data)
     return World(
@@ -103,7 +103,7 @@ def world(
         shares=shares,
         weights=weights,
         reliability=reliability[: panel.p],
-        target_reliability=reliability[panel.p :],
+        target_reliability=reliability[panel.sampled],
         shared=shared,
         strength=strength,
         perturbations=Perturbations(shift=SHIFT, rows=_perturbed_rows(rows), controls=rows),
@@ -138,15 +138,6 @@ def _larger(data: Dataset, rows: float) -> list[Alternative]:
         Alternative("Twice the cells of the same donors", DO, Scenario(with_more_cells(data, 2.0))),
         Alternative("Twice the donors", DO, Scenario(2 * rows)),
     ]
-
-
-def _reliability(data: Dataset, columns: np.ndarray) -> np.ndarray:
-    """Share of variance that is not counting noise; 1 where nothing is known of the noise."""
-    sums = data.moments.technical
-    if sums is None:
-        return np.ones(len(columns))
-    parts = (part[:, columns].sum(axis=0) for part in (sums.total, sums.squares, sums.noise))
-    return np.nan_to_num(closed_form(sums.n.sum(), *parts), nan=0.0)
 
 
 def _strongest(data: Dataset) -> tuple[str, np.ndarray, np.ndarray]:

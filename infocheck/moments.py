@@ -17,6 +17,7 @@ import scipy.sparse as sp
 
 from infocheck.dataset import Dataset
 from infocheck.splits import FOLDS, SPLITS
+from infocheck.stats.reliability import closed_form
 from infocheck.stats.sums import CrossSums
 
 PATTERNS = 2**SPLITS
@@ -116,6 +117,11 @@ class TechnicalSums(_Additive):
     total: np.ndarray
     squares: np.ndarray
     noise: np.ndarray
+
+    def reliability(self) -> np.ndarray:
+        """Of every gene over all groups, in [0, 1]; 0 for genes without variance."""
+        parts = (part.sum(axis=0) for part in (self.total, self.squares, self.noise))
+        return np.nan_to_num(closed_form(self.n.sum(), *parts), nan=0.0)
 
 
 @dataclass(frozen=True)

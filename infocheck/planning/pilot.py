@@ -15,7 +15,6 @@ from infocheck.planning.system import FIELDS, INTENSITY, READS, UMIS, Field, Sys
 from infocheck.stats import clustering
 from infocheck.stats.heritability import heritability
 from infocheck.stats.overdispersion import Line, fit_line, squared_cv
-from infocheck.stats.reliability import closed_form
 from infocheck.stats.resampling import jackknife_error
 from infocheck.values import WORDS
 
@@ -264,8 +263,7 @@ def _reliabilities(data: Dataset) -> np.ndarray:
     sums = data.moments.technical
     if sums is None:
         return np.full(len(data.panel.genes), ASSUMED["regulator_reliability"][1])
-    parts = (part.sum(axis=0) for part in (sums.total, sums.squares, sums.noise))
-    return np.nan_to_num(closed_form(sums.n.sum(), *parts), nan=0.0)
+    return sums.reliability()
 
 
 def _between_donors(data: Dataset, reliability: np.ndarray) -> dict[str, Field]:
