@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.special import ndtr, ndtri
-from scipy.stats import f as f_distribution
-from scipy.stats import ncf
 
 # Levels below count as none: a test at such a level needs more edges than there are to
 # find one, and the normal approximation has nothing to say so far out.
@@ -116,51 +114,6 @@ def minimum_effect(
         shift = _shift(z, power)
         effect = np.tanh(shift / _root(n, adjusters))
     return np.where(level >= power, 0.0, np.where(np.isnan(effect), 1.0, effect))
-
-
-def regression_power(
-    r2: Numbers, n: Numbers, level: Numbers, predictors: Numbers = 1, adjusters: Numbers = 0
-) -> np.ndarray:
-    """Probability that the F test of a regression finds its predictors, broadcast.
-
-    Noncentral F with ``predictors`` and ``n - adjusters - predictors - 1`` degrees of
-    freedom and noncentrality ``(n - adjusters) · r2 / (1 - r2)``.
-
-    Parameters
-    ----------
-    r2
-        Share of the target's variance that the predictors explain of what the adjusters
-        leave, as observed: for one regulator the squared attenuated correlation. In [0, 1).
-    n
-        Effective observations.
-    level
-        Of the test.
-    predictors
-        Regulators that are tested together.
-    adjusters
-        Variables that are in the model before.
-
-    Returns
-    -------
-    numpy.ndarray
-        From ``level`` (``r2`` 0, or no residual degree of freedom) to 1.
-
-    Notes
-    -----
-    Predictors count as fixed. Regulators vary from study to study, so that it is too high
-    for them, by up to .04 at 40 observations and .03 at 60. Misleads where r2 was estimated on
-    the same data, which flatters it. Source: Cohen (1988), f² and its noncentrality.
-    """
-    r2, n, level, predictors, adjusters = (
-        np.asarray(value, dtype=float)
-        for value in np.broadcast_arrays(r2, n, level, predictors, adjusters)
-    )
-    freedom = n - adjusters - predictors - 1
-    informative = (freedom > 0) & (r2 > 0)
-    freedom = np.where(informative, freedom, 1.0)
-    shift = np.where(informative, (n - adjusters) * r2 / (1 - np.minimum(r2, LARGEST)), 1.0)
-    critical = f_distribution.isf(level, predictors, freedom)
-    return np.where(informative, ncf.sf(critical, predictors, freedom, shift), level)
 
 
 def level_at_fdr(

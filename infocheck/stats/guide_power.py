@@ -10,8 +10,6 @@ from scipy.stats import binom
 
 # Cells with a count in each arm below which a pair of guide and gene is not tested.
 NONZERO_CELLS = 7
-# Cells per guide that are tried; beyond them more controls are what is missing.
-MOST_CELLS = 1e7
 
 Numbers = np.ndarray | float
 Side = Literal["less", "greater", "both"]
@@ -81,46 +79,6 @@ def power(
     return np.where(gap == 0, level, ndtr((gap - bound) / np.sqrt(actual)))
 
 
-def cells_needed(
-    mean: Numbers,
-    dispersion: Numbers,
-    fold_change: Numbers,
-    controls: Numbers,
-    level: Numbers,
-    wanted: Numbers = 0.8,
-    side: Side = "less",
-) -> np.ndarray:
-    """Fewest perturbed cells with that power, by halving, broadcast.
-
-    Parameters as for :func:`power`; ``wanted`` is the power to be reached.
-
-    Returns
-    -------
-    numpy.ndarray
-        Whole numbers from 1; infinite where ten million cells have it not: controls are
-        then too few, or there is no effect.
-
-    Notes
-    -----
-    As for :func:`power`, and mind :func:`pass_probability`: a strong effect on a rare gene
-    needs so few cells that they hold no counts.
-    """
-    args = np.broadcast_arrays(mean, dispersion, fold_change, controls, level, wanted)
-    mean, dispersion, fold_change, controls, level, wanted = args
-
-    def enough(cells: np.ndarray) -> np.ndarray:
-        return power(mean, dispersion, fold_change, cells, controls, level, side) >= wanted
-
-    low, high = np.zeros(mean.shape), np.full(mean.shape, MOST_CELLS)
-    reached = enough(high)
-    while np.any(high - low > 1):
-        middle = np.floor((low + high) / 2)
-        fits = enough(np.maximum(middle, 1.0))
-        low, high = np.where(fits, low, middle), np.where(fits, middle, high)
-        high = np.maximum(high, low + 1)
-    return np.where(reached, high, np.inf)
-
-
 def pass_probability(
     mean: Numbers,
     dispersion: Numbers,
@@ -140,24 +98,6 @@ def pass_probability(
         for number, rate in ((controls, mean), (cells, np.multiply(mean, fold_change)))
     )
     return np.prod(np.broadcast_arrays(*arms), axis=0)
-
-
-def share_passing(
-    mean: np.ndarray,
-    dispersion: Numbers,
-    fold_change: Numbers,
-    cells: Numbers,
-    controls: Numbers,
-    needed: int = NONZERO_CELLS,
-) -> np.ndarray:
-    """Expected share of genes that pass the quality floor; genes along the last axis.
-
-    Parameters as for :func:`pass_probability`, with ``mean`` of shape (..., genes) and
-    ``cells`` and ``controls`` of shape (...) .
-    """
-    cells, controls = np.asarray(cells)[..., None], np.asarray(controls)[..., None]
-    passed = pass_probability(mean, dispersion, fold_change, cells, controls, needed)
-    return passed.mean(axis=-1)
 
 
 def _variance(mean: np.ndarray, dispersion: Numbers) -> np.ndarray:

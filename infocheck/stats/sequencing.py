@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import betaln, gammaln
-from scipy.stats import binom
 
 from infocheck.stats.clustering import effective_size_of_design
 
@@ -28,8 +26,7 @@ def umis_from_reads(reads: Numbers, molecules: Numbers, unevenness: Numbers = 0.
     reads
         Usable reads per cell: mapped to genes, in cells.
     molecules
-        Distinct molecules of the cell's library, above 0; from a pilot by
-        :func:`molecules_in_library`.
+        Distinct molecules of the cell's library, above 0.
     unevenness
         v, at least 0. 0 is even amplification, the usual assumption.
 
@@ -46,45 +43,6 @@ def umis_from_reads(reads: Numbers, molecules: Numbers, unevenness: Numbers = 0.
     project.
     """
     return np.asarray(molecules) * _seen(np.divide(reads, molecules), unevenness)
-
-
-def saturation(reads: Numbers, molecules: Numbers, unevenness: Numbers = 0.0) -> np.ndarray:
-    """Share of reads that show no new molecule, ``1 - UMIs / reads``; 0 without reads."""
-    reads = np.asarray(reads, dtype=float)
-    umis = umis_from_reads(reads, molecules, unevenness)
-    reads, umis = np.broadcast_arrays(reads, umis)
-    return 1 - np.divide(umis, reads, out=np.ones(reads.shape), where=reads > 0)
-
-
-def molecules_in_library(reads: Numbers, umis: Numbers, unevenness: Numbers = 0.0) -> np.ndarray:
-    """Distinct molecules behind what a pilot saw; the inverse of :func:`umis_from_reads`.
-
-    Parameters
-    ----------
-    reads, umis
-        Usable reads and UMIs per cell of the pilot, ``0 < umis <= reads``.
-    unevenness
-        As for :func:`umis_from_reads`.
-
-    Returns
-    -------
-    numpy.ndarray
-        At least ``umis``; infinite where no read was repeated, NaN where umis exceed reads.
-
-    Notes
-    -----
-    Rough below a saturation of about .1: few repeats tell little of the library.
-    """
-    share, v = np.broadcast_arrays(np.divide(umis, reads), unevenness)
-    low, high = np.full(share.shape, -30.0), np.full(share.shape, 30.0)  # log of x
-    for _ in range(70):
-        middle = (low + high) / 2
-        x = np.exp(middle)
-        more = _seen(x, v) / x > share  # falls in x
-        low, high = np.where(more, middle, low), np.where(more, high, middle)
-    with np.errstate(invalid="ignore"):
-        found = np.where(share < 1, np.asarray(reads) / np.exp(high), np.inf)
-    return np.where((share > 0) & (share <= 1), found, np.nan)
 
 
 def doublet_share(
@@ -197,70 +155,6 @@ def effective_rows(
     product = np.multiply(np.maximum(icc_a, 0.0), np.maximum(icc_b, 0.0))
     per_level = np.maximum(np.multiply(cells, 1 + np.asarray(unevenness)), 1.0)
     return effective_size_of_design(np.multiply(donors, cells), per_level, product)
-
-
-def enough_cells(
-    cells: Numbers, share: Numbers, needed: Numbers, dispersion: Numbers = 0.0
-) -> np.ndarray:
-    """Probability that a donor gives enough cells of a type, broadcast.
-
-    Parameters
-    ----------
-    cells
-        Cells that are drawn of the donor, whole numbers.
-    share
-        Mean share of the type, in (0, 1).
-    needed
-        Cells of the type that are needed, whole numbers.
-    dispersion
-        Squared coefficient of variation of the share between donors; 0 is the same share
-        in all, and it must be below ``(1 - share) / share``. Shares are beta distributed.
-
-    Returns
-    -------
-    numpy.ndarray
-        In [0, 1].
-
-    Raises
-    ------
-    ValueError
-        When the dispersion is larger than shares between 0 and 1 can have.
-    """
-    cells, share, needed, dispersion = (
-        np.asarray(value, dtype=float)
-        for value in np.broadcast_arrays(cells, share, needed, dispersion)
-    )
-    if np.any(dispersion * share >= 1 - share):
-        raise ValueError("dispersion must be below (1 - share) / share.")
-    same = binom.sf(needed - 1, cells, share)
-    if not dispersion.any():
-        return same
-    varied = np.where(dispersion > 0, dispersion, 1e-6)
-    total = (1 - share) / (share * varied) - 1
-    a, b = share * total, (1 - share) * total
-    k = np.arange(max(int(needed.max(initial=0)), 1))
-    m, fewer = cells[..., None], k < np.minimum(needed, cells + 1)[..., None]
-    k = np.minimum(k, m)
-    log = gammaln(m + 1) - gammaln(k + 1) - gammaln(m - k + 1)
-    log = log + betaln(k + a[..., None], m - k + b[..., None]) - betaln(a, b)[..., None]
-    missed = np.where(fewer, np.exp(log), 0.0).sum(axis=-1)
-    return np.where(dispersion > 0, np.clip(1 - missed, 0.0, 1.0), same)
-
-
-def rare_type(
-    donors: Numbers,
-    cells: Numbers,
-    share: Numbers,
-    needed: Numbers,
-    dispersion: Numbers = 0.0,
-) -> np.ndarray:
-    """Probability that every donor gives enough cells of a rare type, broadcast.
-
-    :func:`enough_cells` to the power of the number of donors, who are independent.
-    Misleads with a dispersion of 0: shares of cell types differ between donors, mostly
-    by much more than chance.
-    """
-    return enough_cells(cells, share, needed, dispersion) ** np.asarray(donors)
 
 
 def _seen(x: np.ndarray, v: Numbers) -> np.ndarray:

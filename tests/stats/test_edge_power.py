@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.optimize import brentq
-from scipy.stats import false_discovery_control, norm, t
-from statsmodels.stats.power import FTestPowerF2, normal_power
+from scipy.stats import false_discovery_control, norm
+from statsmodels.stats.power import normal_power
 
 from infocheck.stats.edge_power import (
     LEAST_LEVEL,
@@ -16,7 +16,6 @@ from infocheck.stats.edge_power import (
     minimum_effect_at_fdr,
     power,
     power_at_fdr,
-    regression_power,
 )
 
 
@@ -106,28 +105,6 @@ def test_minimum_effect_at_the_ends():
     assert minimum_effect(100, 0.9, 0.8) == 0
     assert minimum_effect(100, 0.0, 0.8) == 1
     assert (minimum_effect([3, 8], 0.05, adjusters=5) == 1).all()
-
-
-@pytest.mark.parametrize(("r2", "n", "k", "a"), [(0.04, 200, 1, 0), (0.1, 50, 3, 4)])
-def test_regression_power_equals_statsmodels(r2, n, k, a):
-    expected = FTestPowerF2().power(r2 / (1 - r2), k, n - a - k - 1, 0.01)
-    assert regression_power(r2, n, 0.01, k, a) == pytest.approx(expected, abs=1e-8)
-
-
-@pytest.mark.parametrize(("rho", "n", "adjusters"), [(0.3, 60, 0), (0.35, 80, 30)])
-def test_regression_power_of_one_regulator_is_that_of_its_correlation(rho, n, adjusters):
-    """Simulated t tests of the same correlations (seed 2), within .02."""
-    r = correlations(np.random.default_rng(2), 10_000, n, rho, adjusters)
-    freedom = n - adjusters - 2
-    found = 2 * t.sf(np.abs(r) * np.sqrt(freedom / (1 - r**2)), freedom) < 0.01
-    assert regression_power(rho**2, n, 0.01, 1, adjusters) == pytest.approx(found.mean(), abs=0.02)
-    assert power(rho, n, 0.01, adjusters) == pytest.approx(found.mean(), abs=0.02)
-
-
-def test_regression_power_at_the_ends():
-    assert regression_power(0.0, 100, 0.05) == 0.05
-    assert regression_power(0.5, 10, 0.05, 5, 4) == 0.05
-    assert regression_power([0.1, 0.2], [[50], [90]], 0.01).shape == (2, 2)
 
 
 def fixed_point(effects, weights, n, share, fdr):

@@ -7,10 +7,8 @@ import pytest
 from scipy.stats import nbinom, norm
 
 from infocheck.stats.guide_power import (
-    cells_needed,
     pass_probability,
     power,
-    share_passing,
 )
 
 
@@ -96,23 +94,6 @@ def test_power_rises_with_all_that_helps():
     assert power(1.0, 0.5, 1.5, 300, 3000, 0.01, "less") < 0.01
 
 
-@pytest.mark.parametrize(("side", "fold_change"), [("less", 0.6), ("greater", 1.5), ("both", 0.6)])
-def test_cells_needed_is_the_first_that_suffices(side, fold_change):
-    """Every number of cells tried."""
-    mean = np.array([0.3, 1.0, 4.0])
-    tried = np.arange(1, 5000)
-    enough = power(mean[:, None], 0.4, fold_change, tried, 5000, 0.001, side) >= 0.8
-    expected = tried[enough.argmax(axis=1)]
-    assert enough.any(axis=1).all()
-    found = cells_needed(mean, 0.4, fold_change, 5000, 0.001, side=side)
-    assert found.tolist() == expected.tolist()
-
-
-def test_no_number_of_cells_replaces_controls_or_an_effect():
-    needed = cells_needed(0.5, 0.5, [0.5, 0.5, 1.0], [500, 50, 5000], 0.001)
-    assert np.isinf(needed).tolist() == [False, True, True]
-
-
 def test_cells_with_a_count():
     """Seven of them in each arm: 40,000 simulated experiments (seed 3), within .01."""
     rng, mean, dispersion, fold_change = np.random.default_rng(3), 0.15, 0.7, 0.6
@@ -133,12 +114,3 @@ def test_cells_without_a_count_are_a_negative_binomial_zero():
     expected = 1 - nbinom.pmf(0, size, size / (size + mean))
     assert pass_probability(mean, 0.7, 1.0, 1, 10**6, needed=1) == pytest.approx(expected)
     assert pass_probability(2.0, 0.0, 1.0, 1, 10**6, 1) == pytest.approx(1 - np.exp(-2))
-
-
-def test_share_of_genes_that_pass():
-    mean = np.array([0.001, 0.05, 0.2, 3.0])
-    each = pass_probability(mean, 0.5, 0.5, 100, 1000)
-    assert share_passing(mean, 0.5, 0.5, 100, 1000) == pytest.approx(each.mean())
-    shares = share_passing(mean, 0.5, 0.5, [20, 100, 1000], [1000, 1000, 1000])
-    assert shares.shape == (3,)
-    assert (np.diff(shares) > 0).all()

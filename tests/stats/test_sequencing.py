@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import betabinom, nbinom
 
 from infocheck.stats.clustering import effective_size
 from infocheck.stats.reliability import at_depth, closed_form
 from infocheck.stats.sequencing import (
     doublet_share,
     effective_rows,
-    enough_cells,
-    molecules_in_library,
     observed_icc,
-    rare_type,
     reliability,
-    saturation,
     singlets,
     umis_from_reads,
 )
@@ -41,17 +36,6 @@ def test_unevenness_to_second_order():
     expected = 1 - np.exp(-x) * (1 + v * x**2 / 2)
     assert umis_from_reads(x, 1.0, v) == pytest.approx(expected, abs=1e-8)
     assert umis_from_reads(x, 1.0, 0.0) == pytest.approx(umis_from_reads(x, 1.0, 1e-8))
-
-
-def test_saturation_and_the_way_back():
-    reads, molecules = np.array([1e3, 2e4, 3e5]), 12_000.0
-    for v in (0.0, 0.7):
-        umis = umis_from_reads(reads, molecules, v)
-        assert saturation(reads, molecules, v) == pytest.approx(1 - umis / reads)
-        assert molecules_in_library(reads, umis, v) == pytest.approx(molecules, rel=1e-6)
-    assert saturation(0.0, molecules) == 0
-    assert np.isinf(molecules_in_library(500.0, 500.0))
-    assert np.isnan(molecules_in_library(500.0, 501.0))
 
 
 def test_doublets_are_linear_in_cells_per_channel():
@@ -122,36 +106,3 @@ def test_effective_rows_of_noisy_cells():
     iccs = observed_icc([0.4, 0.3], [0.5, 0.7])
     assert iccs == pytest.approx([0.2, 0.21])
     assert 1 / r.var() == pytest.approx(effective_rows(donors, cells, *iccs), rel=0.08)
-
-
-@pytest.mark.parametrize(("m", "f", "k"), [(500, 0.01, 3), (200, 0.2, 30), (50, 0.5, 50)])
-def test_enough_cells_is_a_negative_binomial(m, f, k):
-    """Other cells before the k-th of the type: at most m - k of them."""
-    assert enough_cells(m, f, k) == pytest.approx(nbinom.cdf(m - k, k, f), abs=1e-12)
-    assert rare_type(7, m, f, k) == pytest.approx(nbinom.cdf(m - k, k, f) ** 7, abs=1e-12)
-
-
-@pytest.mark.parametrize("dispersion", [0.1, 1.0])
-def test_varying_shares_are_a_beta_binomial(dispersion):
-    """scipy, to 1e-10; mean and spread of the share as asked for."""
-    m, f, k = 400, 0.05, np.array([0, 1, 10, 40, 400, 401])
-    total = (1 - f) / (f * dispersion) - 1
-    expected = betabinom.sf(k - 1, m, f * total, (1 - f) * total)
-    expected[k > m] = 0
-    assert enough_cells(m, f, k, dispersion) == pytest.approx(expected, abs=1e-10)
-    shares = np.random.default_rng(3).beta(f * total, (1 - f) * total, 200_000)
-    assert shares.mean() == pytest.approx(f, rel=0.02)
-    assert shares.var() / f**2 == pytest.approx(dispersion, rel=0.05)
-
-
-def test_dispersion_of_none_is_the_limit_and_too_much_is_refused():
-    m, f, k = 400, np.array([0.02, 0.05]), 10
-    assert enough_cells(m, f, k, [1e-7, 0.0]) == pytest.approx(enough_cells(m, f, k), abs=1e-5)
-    with pytest.raises(ValueError, match="dispersion"):
-        enough_cells(m, 0.5, k, 1.0)
-
-
-def test_rare_types_need_cells_and_suffer_from_donors():
-    assert (np.diff(rare_type(10, np.arange(100, 2000, 100), 0.02, 10, 0.3)) > 0).all()
-    assert (np.diff(rare_type(np.arange(1, 20), 800, 0.02, 10, 0.3)) < 0).all()
-    assert rare_type(10, 800, 0.02, 10, 0.5) < rare_type(10, 800, 0.02, 10)
