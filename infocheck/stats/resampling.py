@@ -43,21 +43,15 @@ def share_interval(share: float, n: int, extra_error: float = 0.0) -> tuple[floa
     binomial = share * (1 - share) / n
     total = binomial + extra_error**2
     effective = n * binomial / total if total > 0 and binomial > 0 else n
-    z = norm.ppf((1 + LEVEL) / 2)
-    centre = (share + z * z / (2 * effective)) / (1 + z * z / effective)
-    half = (
-        z
-        / (1 + z * z / effective)
-        * math.sqrt(share * (1 - share) / effective + z * z / (4 * effective**2))
-    )
-    return max(min(centre - half, share), 0.0), min(max(centre + half, share), 1.0)
+    low, high = wilson(np.array(share * effective), np.array(effective))
+    return min(float(low), share), max(float(high), share)
 
 
 def wilson(count: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """95 % intervals of many proportions (Wilson 1927); from 0 to 1 where n is 0."""
     z2 = norm.ppf((1 + LEVEL) / 2) ** 2
     n = np.asarray(n, dtype=float)
-    some = np.maximum(n, 1.0)
+    some = np.where(n > 0, n, 1.0)
     share = count / some
     centre = (share + z2 / (2 * some)) / (1 + z2 / some)
     half = np.sqrt(z2 * share * (1 - share) / some + (z2 / (2 * some)) ** 2) / (1 + z2 / some)

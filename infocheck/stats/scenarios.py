@@ -107,8 +107,13 @@ class World:
     shared: np.ndarray
     strength: np.ndarray
     perturbations: Perturbations
-    _prepared: dict[float, tuple[Regulators, np.ndarray]] = field(default_factory=dict, repr=False)
-    _models: dict[tuple[float, float], Shrunken] = field(default_factory=dict, repr=False)
+    # Filled when asked for; not taken along by a changed copy.
+    _prepared: dict[float, tuple[Regulators, np.ndarray]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    _models: dict[tuple[float, float], Shrunken] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @cached_property
     def latent(self) -> np.ndarray:
@@ -231,8 +236,6 @@ class Outcome:
         The same area, from 0 for guessing to 1.
     precision_top
         Share of true edges among the best, as many as there are targets.
-    threshold
-        Score from which on edges count as found.
     """
 
     power: float
@@ -240,7 +243,6 @@ class Outcome:
     aupr_ratio: float
     normalised_aupr: float
     precision_top: float
-    threshold: float
 
 
 @dataclass(frozen=True)
@@ -343,7 +345,7 @@ def _nominal(ranked: Ranked, rows: float, targets: int) -> Nominal:
 
 def _outcome(ranked: Ranked, targets: int) -> Outcome:
     """How well this ranking of all pairs of regulators and targets finds the true edges."""
-    threshold, found, true = ranked.cut(FDP)
+    _, found, true = ranked.cut(FDP)
     area, prevalence = ranked.average_precision(), ranked.prevalence
     return Outcome(
         power=true / float(ranked.hits[-1]),
@@ -351,7 +353,6 @@ def _outcome(ranked: Ranked, targets: int) -> Outcome:
         aupr_ratio=area / prevalence,
         normalised_aupr=float(normalised(area, prevalence)),
         precision_top=ranked.precision_of_top(targets),
-        threshold=threshold,
     )
 
 

@@ -44,11 +44,6 @@ def world(rows=400.0, *, noisy=True, p=P, levels=4, strength=0.3, seed=0):
     return made, of_regulators, of_targets
 
 
-def anew(real, **changes):
-    """A changed world, without what was prepared for the old one."""
-    return replace(real, **changes, _prepared={}, _models={})
-
-
 def same_target(draws, draw, times):
     """One target, drawn again and again: its parents stay, the sampling noise does not."""
     rng = np.random.default_rng(99)
@@ -209,17 +204,13 @@ def test_the_textbook_procedure_reports_too_much_where_regulators_correlate():
     assert nominal["now"].fdp > 0.3
     # Independent regulators, as 400 rows of them would look.
     gram = np.corrcoef(np.random.default_rng(11).normal(size=(P, 400)))
-    _, nominal = outcomes(
-        replace(real, gram=gram, _prepared={}, _models={}), {"now": Scenario(400.0)}, 6, 800
-    )
+    _, nominal = outcomes(replace(real, gram=gram), {"now": Scenario(400.0)}, 6, 800)
     assert nominal["now"].fdp == pytest.approx(0.1, abs=0.03)
 
 
 def test_power_of_regulators_adds_up_and_falls_with_noise():
     real, _, _ = world()
-    real = replace(
-        real, reliability=np.where(np.arange(P) < P // 2, 0.9, 0.2), _prepared={}, _models={}
-    )
+    real = replace(real, reliability=np.where(np.arange(P) < P // 2, 0.9, 0.2))
     draws = Draws.of(real, 2000, np.random.default_rng(7))
     found, there = scenarios.found_by_regulator(real, Scenario(400.0), draws)
     assert (found <= there).all()
