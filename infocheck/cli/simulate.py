@@ -15,7 +15,7 @@ import typer
 
 from infocheck import output
 from infocheck.cli.console import as_json, failures, print_data, say
-from infocheck.cli.options import RESULTS, RUN, Force, Quiet, option, unknown
+from infocheck.cli.options import RESULTS, RUN, Force, Quiet, RandomSeed, option, unknown
 from infocheck.version import __version__
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ class Condition(StrEnum):
     NONE = "none"
 
 
-def _known(names: list[str]) -> list[str]:
-    for name in names:
+def _known(names: list[str] | None) -> list[str] | None:
+    for name in names or []:
         if name not in DEFECT_NAMES:
             raise typer.BadParameter(unknown("defect", name, DEFECT_NAMES))
     return names
@@ -132,7 +132,7 @@ def simulate(
         ),
     ] = Core.LINEAR,
     defect: Annotated[
-        list[str],
+        list[str] | None,
         option(
             "--defect",
             help=f"Plant a defect, also several: {', '.join(DEFECT_NAMES)}.",
@@ -140,10 +140,8 @@ def simulate(
             metavar="NAME",
             callback=_known,
         ),
-    ] = [],  # noqa: B006 - typer reads it, nobody changes it
-    seed: Annotated[
-        int, option("--seed", help="Seed of all random numbers.", panel=RUN, min=0)
-    ] = 0,
+    ] = None,
+    seed: RandomSeed = 0,
     n_obs: _whole("--cells", "Cells.", CELLS) = None,
     donors: _whole("--donors", "Donors, the independent units.", CELLS) = None,
     batches: _whole("--batches", "Batches; a donor lies in one of them.", CELLS) = None,
@@ -200,6 +198,7 @@ def simulate(
     quiet: Quiet = False,
 ) -> None:
     """Write data with a known network, sound or with a planted defect."""
+    defect = defect or []
     given = dict(locals())
     ours = ("path", "json_path", "core", "defect", "seed", "force", "quiet")
     options = {name: given[name] for name in given if name not in ours and given[name] is not None}

@@ -339,7 +339,7 @@ def axis(given: object, name: str) -> list[int]:
         elif isinstance(given, Iterable):
             values = [float(part) for part in given]
         else:
-            values = [float(given)]  # type: ignore[arg-type]
+            values = [float(given)]
     except (TypeError, ValueError) as problem:
         if isinstance(problem, _AxisError):
             raise
