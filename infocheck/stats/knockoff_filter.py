@@ -47,19 +47,20 @@ def q_values(w: np.ndarray, *, per_target: bool = False) -> np.ndarray:
 
 
 def _filtered(w: np.ndarray) -> np.ndarray:
-    q = np.where(np.isnan(w), np.nan, 1.0)
-    kept = np.flatnonzero(w.ravel() > 0)
+    flat = w.ravel()
+    q = np.where(np.isnan(flat), np.nan, 1.0)
+    kept = np.flatnonzero(flat > 0)
     if not len(kept):
-        return q
+        return q.reshape(w.shape)
     # Between two values of W the ratio only falls with the threshold, so that the values
     # themselves are all the thresholds that matter.
-    threshold, rank, number = np.unique(w.ravel()[kept], return_inverse=True, return_counts=True)
-    negative = np.sort(-w[w < 0])
+    threshold, rank, number = np.unique(flat[kept], return_inverse=True, return_counts=True)
+    negative = np.sort(-flat[flat < 0])
     false = 1 + len(negative) - np.searchsorted(negative, threshold, side="left")
     found = np.cumsum(number[::-1])[::-1]
     least = np.minimum.accumulate(false / found)
-    q.ravel()[kept] = np.minimum(least[rank], 1.0)
-    return q
+    q[kept] = np.minimum(least[rank], 1.0)
+    return q.reshape(w.shape)
 
 
 def discovery_floor(nominal: float) -> int:

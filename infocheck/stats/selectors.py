@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import isotonic_regression, minimize_scalar
-from scipy.special import betainc, betaincc, gammaln, stdtr
+from scipy.special import betainc, gammaln, stdtr
 from scipy.stats import false_discovery_control
 
 from infocheck.stats.partial import Shrunken, edge_scores
@@ -38,10 +38,13 @@ def correlation_q(r: np.ndarray, n: float) -> np.ndarray:
     a discovery that no level keeps out. With rows that are not independent n is smaller
     than their number.
     """
-    r = np.asarray(r, dtype=float)
-    size = np.minimum(np.abs(r), _LARGEST)
-    t = size * np.sqrt((n - 2) / (1 - size**2))
-    return _adjusted(2 * stdtr(n - 2, -t))
+    return _adjusted(_two_sided(r, n - 2))
+
+
+def _two_sided(r: np.ndarray, degrees: float) -> np.ndarray:
+    """p-values of correlations by the t distribution."""
+    size = np.minimum(np.abs(np.asarray(r, dtype=float)), _LARGEST)
+    return 2 * stdtr(degrees, -size * np.sqrt(degrees / (1 - size**2)))
 
 
 def _adjusted(p_values: np.ndarray) -> np.ndarray:
@@ -94,7 +97,7 @@ class Mixture:
 
     def p_values(self, scores: np.ndarray) -> np.ndarray:
         """Two-sided, under the null."""
-        return betaincc(0.5, (self.kappa - 1) / 2, np.minimum(np.square(scores), 1.0))
+        return _two_sided(scores, self.kappa - 1)
 
     def tail_fdr(self, scores: np.ndarray) -> np.ndarray:
         """False share among scores as large, monotone, in [0, 1]."""

@@ -34,6 +34,7 @@ def test_equals_brute_force_with_ties(seed):
     w[rng.random(w.shape) < 0.1] = 0.0
     w[rng.random(w.shape) < 0.1] = np.nan
     assert np.array_equal(q_values(w), by_hand(w), equal_nan=True)
+    assert np.array_equal(q_values(np.asfortranarray(w)), by_hand(w), equal_nan=True)
     alone = np.column_stack([by_hand(column) for column in w.T])
     assert np.array_equal(q_values(w, per_target=True), alone, equal_nan=True)
     assert np.array_equal(q_values(w[:, 0]), alone[:, 0], equal_nan=True)
