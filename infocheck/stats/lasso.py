@@ -40,7 +40,8 @@ def entry_scores(
         Correlations of regulators with targets, shape (p, m).
     own
         For each target its position among the regulators, or -1. Such a target is
-        dropped from its own predictors.
+        dropped from its own predictors. Shape (m,), or (m, k) where k columns may stand
+        for a target.
     stop, most
         A path ends at this share of its first penalty, in (0, 1), or when so many
         regulators are in it.
@@ -60,11 +61,12 @@ def entry_scores(
     """
     m = cross.shape[1]
     own = np.full(m, -1) if own is None else np.asarray(own)
+    own = own.reshape(m, -1)
     ridged = np.array(gram, dtype=float)
     ridged[np.diag_indices(len(ridged))] += RIDGE
     scores = np.abs(cross) - 1.0
-    inside = np.flatnonzero(own >= 0)
-    scores[own[inside], inside] = np.nan
+    inside, which = np.nonzero(own >= 0)
+    scores[own[inside, which], inside] = np.nan
     for start in range(0, m, _BATCH):
         batch = slice(start, start + _BATCH)
         entry = _follow(ridged, cross[:, batch].T, own[batch], stop, most)
@@ -100,7 +102,9 @@ def _follow(gram: np.ndarray, r: np.ndarray, own: np.ndarray, stop: float, most:
     """Penalty at first entry, shape (m, p); NaN for regulators that never enter."""
     m, p = r.shape
     entry = np.full((m, p), np.nan)
-    closed = own[:, None] == np.arange(p)
+    closed = np.zeros((m, p), dtype=bool)
+    row, which = np.nonzero(own >= 0)
+    closed[row, own[row, which]] = True
     size = np.where(closed, 0.0, np.abs(r))
     first, penalty = size.argmax(axis=1), size.max(axis=1)
     entry[np.arange(m), first] = np.where(penalty > 0, penalty, np.nan)
