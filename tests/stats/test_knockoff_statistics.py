@@ -8,7 +8,7 @@ import pytest
 from scipy.linalg import helmert
 from sklearn.linear_model import Lasso, lars_path_gram
 
-from infocheck.stats.knockoff_filter import false_share, q_values, realised
+from infocheck.stats.knockoff_filter import fdp, q_values, realised
 from infocheck.stats.knockoff_statistics import (
     PENALTY,
     SHARES,
@@ -187,7 +187,7 @@ def test_the_filter_keeps_its_rate(kind):
         two = products(x, knockoffs(x, sigma, rng), y)
         for name, statistic in STATISTICS.items():
             found, true = realised(q_values(statistic(two)), truth, np.array([0.1]))
-            share[name].append(false_share(found, true)[0])
+            share[name].append(fdp(found, true)[0])
             power[name].append(true[0] / truth.sum())
     for name in STATISTICS:
         assert np.mean(share[name]) <= 0.1 + 2 * np.std(share[name]) / np.sqrt(draws), name
@@ -231,7 +231,7 @@ def test_conditioning_on_a_confounder(name):
                 rows=len(y),
             )
             found, true = realised(q_values(STATISTICS[name](two)), truth, np.array([0.1]))
-            share[adjusted].append(false_share(found, true)[0])
+            share[adjusted].append(fdp(found, true)[0])
             if adjusted:
                 power.append(true[0] / truth.sum())
     assert np.mean(share[True]) <= 0.1 + 2 * np.std(share[True]) / np.sqrt(30)
