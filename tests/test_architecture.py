@@ -28,6 +28,7 @@ GROUPS = (
         "dependence",
         "engine",
         "errors",
+        "hidden",
         "independence",
         "jaspar",
         "moments",
