@@ -194,6 +194,13 @@ _ALL = (
         title="Genomic mapping by fingerprinting random clones: a mathematical analysis",
         venue="Genomics 2:231-239",
     ),
+    Reference(
+        key="strimmer2008",
+        authors="Strimmer, K.",
+        year=2008,
+        title="A unified approach to false discovery rate estimation",
+        venue="BMC Bioinformatics 9:303",
+    ),
 )
 
 REFERENCES = {reference.key: reference for reference in _ALL}

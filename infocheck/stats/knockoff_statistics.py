@@ -161,9 +161,10 @@ def ridge(products: Products, penalty: float | None = None) -> np.ndarray:
 
     Notes
     -----
-    One factorisation serves all targets. A penalty of its own for every target would
-    predict better, but the pool would then compare coefficients on different scales, and
-    fewer pairs are found.
+    One factorisation serves all targets; where Gram matrices differ between targets, pass
+    the penalty of one of them, which spares an eigendecomposition each. A penalty of its
+    own for every target would predict better, but the pool would then compare
+    coefficients on different scales, and fewer pairs are found.
     """
     if penalty is None:
         penalty = PENALTY if products.rows is None else ridge_penalty(products)
@@ -276,8 +277,9 @@ def coefficient(products: Products, penalty: float | None = None) -> np.ndarray:
 
     Notes
     -----
-    Finds more than :func:`lasso`: what enters a path first is often a regulator that
-    correlates with several true ones, and its coefficient shrinks once they are in.
+    Finds more than :func:`lasso` among correlated regulators: what enters a path early is
+    often a regulator, or knockoff, that correlates with several true ones; its coefficient
+    shrinks once they are in, its entry stays.
     """
     if penalty is None:
         if products.rows is None:
