@@ -95,15 +95,14 @@ class Products:
         spread = np.broadcast_to(np.asarray(variance, dtype=float), cross.shape[1:])
         before, spread_before = np.diag(inner), spread
         if confounders:
-            link = gram[predictors:, :predictors]
-            slope = np.linalg.lstsq(
-                gram[predictors:, predictors:],
-                np.hstack([link, cross[predictors:]]),
-                rcond=_LEAST,
-            )[0]
-            inner = inner - link.T @ slope[:, :predictors]
-            outer = outer - link.T @ slope[:, predictors:]
-            spread = spread - np.einsum("ij,ij->j", cross[predictors:], slope[:, predictors:])
+            # Confounders are scaled, so that none is lost beside one of larger units.
+            unit = _inverse_root(np.diag(gram)[predictors:], 0.0)
+            link = unit[:, None] * np.hstack([gram[predictors:, :predictors], cross[predictors:]])
+            between = unit[:, None] * gram[predictors:, predictors:] * unit
+            slope = np.linalg.lstsq(between, link, rcond=_LEAST)[0]
+            taken = link[:, :predictors].T @ slope
+            inner, outer = inner - taken[:, :predictors], outer - taken[:, predictors:]
+            spread = spread - np.einsum("ij,ij->j", link[:, predictors:], slope[:, predictors:])
             rows = None if rows is None else rows - confounders
         scale = _inverse_root(np.diag(inner), before)
         inner = inner * scale * scale[:, None]
@@ -133,7 +132,8 @@ class Products:
         return w
 
 
-def _inverse_root(variance: np.ndarray, before: np.ndarray) -> np.ndarray:
+def _inverse_root(variance: np.ndarray, before: np.ndarray | float) -> np.ndarray:
+    """One over the standard deviation; 0 where next to nothing is left of the variance."""
     kept = variance > _LEAST * before
     return np.divide(
         1.0, np.sqrt(np.where(kept, variance, 1.0)), where=kept, out=np.zeros(len(kept))

@@ -261,6 +261,7 @@ def test_given_is_regression_on_the_confounders():
     c = rng.normal(size=(90, 2))
     columns = rng.normal(size=(90, 8)) + c @ rng.normal(size=(2, 8))
     y = rng.normal(size=(90, 3)) + c @ rng.normal(size=(2, 3))
+    c *= [1.0, 1e7]  # units do not matter
     columns, y, c = (v - v.mean(axis=0) for v in (columns, y, c))
     every = np.hstack([columns, c])
     two = Products.given(every.T @ every / 90, every.T @ y / 90, 2, variance=y.var(axis=0), rows=90)
