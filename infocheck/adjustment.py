@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +32,7 @@ from infocheck.hidden import FACTORS
 from infocheck.knockoff_pass import RegulatorScale
 from infocheck.stats.exchangeability import exchangeability
 from infocheck.stats.knockoff_filter import q_values, realised
-from infocheck.stats.knockoff_statistics import STATISTICS, Products
+from infocheck.stats.knockoff_statistics import STATISTICS, Products, ridge, ridge_penalty
 from infocheck.stats.knockoffs import Gaussian
 from infocheck.stats.lasso import entry_scores
 from infocheck.stats.partial import Shrunken, shrinkage_weight
@@ -301,12 +302,18 @@ class Left:
             found = self.products(self.y[:, outside])
             for name in w:
                 w[name][:, outside] = STATISTICS[name](found)
+        if outside.all():
+            return w
+        # The penalty of ridge takes long to choose, and is the same for all targets.
+        named = dict(STATISTICS)
+        penalty = ridge_penalty(replace(self.products(self.y), own=self.own))
+        named["ridge"] = partial(ridge, penalty=penalty)
         for column in np.flatnonzero(~outside):
             k = self.own[column]
             others = np.delete(np.arange(p), k)
             found = self._left_out(column, k, others)
             for name in w:
-                w[name][others, column] = STATISTICS[name](found)[:, 0]
+                w[name][others, column] = named[name](found)[:, 0]
         return w
 
     def _left_out(self, column: int, k: int, others: np.ndarray) -> Products:

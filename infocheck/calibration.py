@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 NOMINAL = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5])
 # Simulated networks, pairs in each, about, and limits to its targets.
-REPLICATES, PAIRS, FEWEST, MOST = 8, 6_000, 25, 60
+REPLICATES, PAIRS, FEWEST, MOST = 8, 6_000, 15, 60
 # Components that stand for a hidden factor.
 COMPONENTS = (1, 5, 10)
 # Step functions of single regulators that violate exchangeability most: this share of them,
 # and no fewer than that.
 WORST_SHARE, WORST_LEAST = 0.1, 10
 # Real targets in which discoveries are counted by the costly selectors.
-REAL_PAIRS = 400_000
+REAL_PAIRS = 300_000
 
 # Of the weight that estimates correlations best, the share that knockoffs are shrunk by: the
 # more, the less they resemble the regulators' own rows. It costs power where rows are few.
@@ -150,8 +150,9 @@ def knockoffs_of(gram: np.ndarray, weight: float) -> Gaussian:
     ``weight`` is the shrinkage under which the correlations are estimated best
     (Schäfer & Strimmer 2005); knockoffs are shrunk by a tenth of it.
     """
-    weight = max(KNOCKOFF_SHRINKAGE * weight, MIN_SHRINKAGE)
-    return Gaussian.of((1 - weight) * gram + weight * np.eye(len(gram)))
+    sigma = (1 - max(KNOCKOFF_SHRINKAGE * weight, MIN_SHRINKAGE)) * gram
+    np.fill_diagonal(sigma, 1.0)
+    return Gaussian.of(sigma)
 
 
 def shares(

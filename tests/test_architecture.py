@@ -21,7 +21,9 @@ PACKAGE = ROOT / "infocheck"
 GROUPS = (
     {"stats"},
     {
+        "adjustment",
         "alternatives",
+        "calibration",
         "comparison",
         "dataset",
         "decoys",
@@ -31,6 +33,7 @@ GROUPS = (
         "hidden",
         "independence",
         "jaspar",
+        "knockoff_pass",
         "moments",
         "panel",
         "plotting",
