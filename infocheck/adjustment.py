@@ -170,9 +170,13 @@ def _known(data: Dataset, rows: np.ndarray) -> np.ndarray | None:
 
 
 def adjustment_curve(
-    rows: Rows, statistic: str, rng: np.random.Generator, engine_map: Callable
+    rows: Rows,
+    statistic: str,
+    nominal: float,
+    rng: np.random.Generator,
+    engine_map: Callable,
 ) -> pd.DataFrame:
-    """Discoveries, realised rate and power at every nominal rate, by what is removed.
+    """Discoveries, realised rate and power at one nominal rate, by what is removed.
 
     Confounders are removed from regulators, knockoffs and targets: the knockoffs are those
     of what is left of the regulators, which are knockoffs given the confounders.
@@ -194,7 +198,8 @@ def adjustment_curve(
 
     draws = rng.spawn(len(removed))
     tasks = [(*each, draw) for each, draw in zip(removed, draws, strict=True)]
-    return pd.DataFrame([record for part in engine_map(one, tasks) for record in part])
+    table = pd.DataFrame([record for part in engine_map(one, tasks) for record in part])
+    return table[table["nominal"] == nominal].reset_index(drop=True)
 
 
 def _adjusted(left: Left, rows: Rows, statistic: str) -> list[dict[str, object]]:

@@ -302,6 +302,7 @@ class _Link:
     status: Status
     reason: str
     multiple: float | None
+    check: str = ""
 
 
 def _link(goal: Goal, stage: Stage, state: StageState, results: Mapping[str, Result]) -> _Link:
@@ -313,7 +314,8 @@ def _link(goal: Goal, stage: Stage, state: StageState, results: Mapping[str, Res
     aliased = stage is Stage.CONFOUNDING and status is Status.LIMITING
     if aliased and goal.key not in _NEED_CONTRASTS:
         status = Status.BORDERLINE
-    return _Link(stage, status, state.reason, state.multiple)
+    check = state.result.name if state.result else ""
+    return _Link(stage, status, state.reason, state.multiple, check)
 
 
 def modules_sampling(results: Mapping[str, Result]) -> Verdict:
@@ -434,7 +436,7 @@ def _donors_apart(results: Mapping[str, Result]) -> bool:
 def _lift(weakest: _Link, results: Mapping[str, Result]) -> str | None:
     """What would lift the weakest link; of one that was not assessed, what to bring."""
     if weakest.status is not Status.NOT_ASSESSED:
-        return lift.sentence(weakest.stage, results)
+        return lift.sentence(weakest.stage, results, weakest.check)
     _, bring, what = weakest.reason.partition("Bring ")
     return f"{bring}{what}" or None
 

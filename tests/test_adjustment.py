@@ -82,22 +82,29 @@ def test_removed_is_removed(planted):
     assert np.abs(left.correlations - expected).max() < 1e-9
 
 
-def test_a_target_that_is_a_regulator_gets_knockoffs_of_the_others():
-    """A chain of regulators: only neighbours are found, and nobody finds itself."""
-    rng = np.random.default_rng(4)
+@pytest.mark.parametrize("statistic", ["marginal", "ridge", "coefficient"])
+def test_a_target_that_is_a_regulator_gets_knockoffs_of_the_others(statistic):
+    """Chains of regulators: neighbours are found, nobody finds itself.
+
+    Mean share false over six chains (seeds 0 to 5) at a nominal .1; its standard error is
+    about .03.
+    """
     n, p = 800, 20
-    x = rng.standard_normal((n, p))
-    for k in range(1, p):
-        x[:, k] += 0.6 * x[:, k - 1]
-    left = Left.of(rows_with(x, x, np.arange(p)), None, rng)
-    w = left.statistics(("ridge",))["ridge"]
-    assert np.isnan(np.diag(w)).all()
-    assert np.isfinite(w).sum() == p * (p - 1)
-    q = left.real("ridge")[KNOCKOFFS + "ridge"]
     neighbours = np.abs(np.subtract.outer(np.arange(p), np.arange(p))) == 1
-    wrong, power = false_share(np.nan_to_num(q, nan=1.0), neighbours)
-    assert wrong <= 0.25
-    assert power > 0.8
+    wrong = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        x = rng.standard_normal((n, p))
+        for k in range(1, p):
+            x[:, k] += 0.6 * x[:, k - 1]
+        left = Left.of(rows_with(x, x, np.arange(p)), None, rng)
+        q = left.real(statistic)[KNOCKOFFS + statistic]
+        assert np.isnan(np.diag(q)).all()
+        assert np.isfinite(q).sum() == p * (p - 1)
+        share, power = false_share(np.nan_to_num(q, nan=1.0), neighbours)
+        wrong.append(share)
+        assert power > 0.9
+    assert np.mean(wrong) <= 0.16
 
 
 def test_decoys_are_found_by_correlation_and_hardly_by_knockoffs(planted):
@@ -140,7 +147,7 @@ def test_rows_of_a_data_set():
     assert np.abs(rows.components.T @ rows.components - np.eye(50)).max() < 1e-6
     assert np.abs(rows.known.T @ rows.known - np.eye(rows.known.shape[1])).max() < 1e-9
     curve = adjustment.adjustment_curve(
-        rows, "marginal", np.random.default_rng(10), lambda f, tasks: [f(task) for task in tasks]
+        rows, "marginal", 0.1, np.random.default_rng(10), lambda f, tasks: [f(t) for t in tasks]
     )
     steps = list(dict.fromkeys(curve["removed"]))
     assert steps[:3] == ["nothing", "labelled factors", "1 component"]

@@ -138,6 +138,7 @@ def test_a_rate_that_does_not_hold_is_no_exclusion():
     assert found.verdict is Answer.NOT_EXCLUDED
     assert found.limiting_stage is Stage.CONFOUNDING
     assert found.reason == "fdr says so."
+    assert found.lift.startswith(lift.REMEDIES_OF_CHECKS["fdr"])
 
 
 def test_only_regulators_that_are_surely_read_are_supported():

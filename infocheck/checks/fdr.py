@@ -99,7 +99,7 @@ class FalseDiscoveries(Check):
             ),
         }
         statistic = _statistic(tables["curves"])
-        tables["adjustment"] = adjustment.adjustment_curve(rows, statistic, rng, engine_map)
+        tables["adjustment"] = adjustment.adjustment_curve(rows, statistic, FDR, rng, engine_map)
         tables["decoys"] = adjustment.decoys(rows, statistic, rng)
         tables["swaps"] = adjustment.swap_test(rows, rng)
         return {"summary": self._summary(tables), **tables}
@@ -318,7 +318,7 @@ def _hidden_chart(tables: Tables) -> Chart:
 def _adjustment_chart(tables: Tables) -> Chart:
     """Power, realised rate and real discoveries by what is removed."""
     row, table = tables["summary"].iloc[0], tables["adjustment"]
-    at = table[(table["nominal"] == FDR) & table["selector"].str.startswith(KNOCKOFFS)]
+    at = table[table["selector"].str.startswith(KNOCKOFFS)]
     steps = list(dict.fromkeys(at["removed"]))
     simulated = at[at["targets"] == adjustment.SIMULATED]
     factor = row["hidden_factor"]
@@ -342,7 +342,7 @@ def _adjustment_chart(tables: Tables) -> Chart:
         plotting.across(axes, FDR, f"Nominal {FDR:.0%}", dashed=True)
         axes.set_yticks(range(len(steps)), [step.capitalize() for step in steps[::-1]])
         axes.set_ylim(-0.6, len(steps) - 0.4)
-        axes.set_xlim(0, 1)
+        axes.set_xlim(0, 1.02)
         axes.xaxis.set_major_formatter(plotting.percent())
         axes.set_xlabel("Share")
 
