@@ -50,15 +50,16 @@ if TYPE_CHECKING:
     from infocheck.hidden import Hidden
 
 # Numbers of principal components that are removed.
-REMOVED = (0, 1, 2, 5, 10, 20, 30, 50)
-# Most regulators, and most real targets, that the curve is drawn for.
-REGULATORS, TARGETS = 200, 200
+REMOVED = (0, 1, 2, 5, 10, 20, 50)
+# Most regulators and real targets that the curve is drawn for, and targets of each simulated
+# network.
+REGULATORS, TARGETS, EACH = 200, 200, 12
 # Most targets that are regulators: each has knockoffs of its own.
 AMONG = 24
 # Regulators that get a decoy: a noisy copy, with noise of this variance (Kernfeld et al. 2024).
 DECOYS, DECOY_NOISE = 100, 1 / 9
 # Trees: so many of them, on so many rows, for so many targets.
-TREES, TREE_ROWS, TREE_TARGETS = 40, 500, 10
+TREES, TREE_ROWS, TREE_TARGETS = 25, 500, 10
 # Rows whose nearest neighbours are sought.
 NEIGHBOUR_ROWS = 1000
 NOTHING, KNOWN = "nothing", "labelled factors"
@@ -101,7 +102,7 @@ class Rows:
         z = RegulatorScale.of(data).standardise(sample.values)
         members = np.sort(rng.choice(p, min(p, REGULATORS), replace=False))
         gram = data.moments.total().correlation()[:, :p]
-        share, replicate = shares(data, gram, len(members), rng)
+        share, replicate = shares(data, gram, EACH, rng)
         targets = linear(data, gram[np.ix_(members, members)], share, rng, members)
         noise = rng.standard_normal((len(z), len(share)))
         made = {"": targets.values(z, sample.rows, noise)}

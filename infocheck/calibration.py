@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 NOMINAL = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5])
 # Simulated networks, pairs in each, about, and limits to its targets.
-REPLICATES, PAIRS, FEWEST, MOST = 8, 6_000, 15, 60
+REPLICATES, PAIRS, FEWEST, MOST = 8, 4_000, 15, 40
 # Components that stand for a hidden factor.
 COMPONENTS = (1, 5, 10)
 # Step functions of single regulators that violate exchangeability most: this share of them,
 # and no fewer than that.
 WORST_SHARE, WORST_LEAST = 0.1, 10
 # Real targets in which discoveries are counted by the costly selectors.
-REAL_PAIRS = 300_000
+REAL_PAIRS = 100_000
 
 # Of the weight that estimates correlations best, the share that knockoffs are shrunk by: the
 # more, the less they resemble the regulators' own rows. It costs power where rows are few.
@@ -135,7 +135,8 @@ class Setting:
         gram = data.moments.total().correlation()[:, : data.panel.p]
         weight = shrinkage_weight(data.moments.half(0, 0) + data.moments.half(0, 1))
         model, knockoffs = Shrunken.of(gram, weight), knockoffs_of(gram, weight)
-        share, replicate = shares(data, gram, data.panel.p, rng)
+        each = int(np.clip(PAIRS // data.panel.p, FEWEST, MOST))
+        share, replicate = shares(data, gram, each, rng)
         kinds = {LINEAR: linear(data, gram, share, rng)}
         kinds[STEPS] = Steps(kinds[LINEAR].planted)
         for hidden in hidden_factors(data):
@@ -156,13 +157,15 @@ def knockoffs_of(gram: np.ndarray, weight: float) -> Gaussian:
 
 
 def shares(
-    data: Dataset, gram: np.ndarray, p: int, rng: np.random.Generator
+    data: Dataset, gram: np.ndarray, each: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Explained variance of the simulated targets, and the network that each belongs to."""
+    """Explained variance of simulated targets, and the network that each belongs to.
+
+    ``each`` is how many a network has.
+    """
     panel = data.panel
     cross = data.moments.total().correlation()[:, panel.sampled]
     explained = heritability(gram, cross, data.n, panel.own)
-    each = int(np.clip(PAIRS // p, FEWEST, MOST))
     share = rng.choice(explained.grid, REPLICATES * each, p=explained.prior)
     return share, np.repeat(np.arange(REPLICATES), each)
 
