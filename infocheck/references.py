@@ -194,6 +194,30 @@ _ALL = (
         title="Genomic mapping by fingerprinting random clones: a mathematical analysis",
         venue="Genomics 2:231-239",
     ),
+    Reference(
+        key="marbach2012",
+        authors="Marbach, D. and others",
+        year=2012,
+        title="Wisdom of crowds for robust gene network inference",
+        venue="Nature Methods 9:796-804",
+    ),
+    Reference(
+        key="strona2014",
+        authors="Strona, G. and Nappo, D. and Boccacci, F. and Fattorini, S. and "
+        "San-Miguel-Ayanz, J.",
+        year=2014,
+        title="A fast and unbiased procedure to randomize ecological binary matrices with fixed "
+        "row and column totals",
+        venue="Nature Communications 5:4114",
+    ),
+    Reference(
+        key="kernfeld2024",
+        authors="Kernfeld, E. and Keener, R. and Cahan, P. and Battle, A.",
+        year=2024,
+        title="Transcriptome data are insufficient to control false discoveries in regulatory "
+        "network inference",
+        venue="Cell Systems 15:709-724",
+    ),
 )
 
 REFERENCES = {reference.key: reference for reference in _ALL}
