@@ -343,8 +343,8 @@ def _notes(
     tied = int(table["score"][place >= 0].duplicated(keep=False).sum())
     if tied:
         notes.append(
-            f"{tied:,} of {len(score):,} judged pairs share their score with another and rank in "
-            "the order of the file."
+            "Judged pairs that share their score with another rank in the order of the file: "
+            f"{tied:,} of {len(score):,}."
         )
     swapped = table.rename(columns={"regulator": "target", "target": "regulator"})
     back = networks.codes_of(swapped, found)
@@ -353,20 +353,19 @@ def _notes(
     both = int(np.isin(edges, place).sum())
     if len(only_back) > both:
         notes.append(
-            f"{len(only_back):,} edges were predicted in the other direction alone, {both:,} in "
-            "theirs: a prediction without direction must list both."
+            f"Edges that were predicted in the other direction alone: {len(only_back):,}, in "
+            f"theirs: {both:,}. A prediction without direction must list both."
         )
-    if not np.isin(table["regulator"], found.regulators).all():
-        clause = networks.difference(
-            [*table["regulator"], *table["target"]], [*found.regulators, *found.targets]
-        )
-        if "upper and lower" in clause:
-            notes.append(f"Some {clause}, and were taken for different genes.")
+    clause = networks.difference(
+        [*table["regulator"], *table["target"]], [*found.regulators, *found.targets]
+    )
+    if "upper and lower" in clause:
+        notes.append(f"Some {clause}, and were taken for different genes.")
     if found.discordant:
-        notes.append(f"{found.discordant:,} pairs on which the two sources disagree were left out.")
+        notes.append(f"Pairs on which the two sources disagree, left out: {found.discordant:,}.")
     for kind, null in drawn.items():
         if len(null.signs) and not null.is_random:
-            notes.append(f"The null of {kind} cannot be drawn: no other network fits the pairs.")
+            notes.append(f"There are no random networks of {kind}: the pairs leave no room.")
     return notes
 
 

@@ -229,8 +229,8 @@ def read_network(source: str | Path | pd.DataFrame) -> Network:
 
     cells = _Cells.of(source, "the network")
     columns = cells.columns()
-    role, position = _third(cells, columns)
     table = cells.names(columns)
+    role, position = _third(cells, columns)
     notes = []
     edge = np.ones(len(table), dtype=bool)
     sign = np.zeros(len(table), dtype=np.int8)
@@ -302,21 +302,21 @@ def read_predictions(source: str | Path | pd.DataFrame, *, absolute: bool = Fals
         signs = np.sign(score)
         if not absolute:
             notes.append(
-                f"{cells.name}: {int((score < 0).sum()):,} scores are negative and rank last; "
+                f"{cells.name}: negative scores rank last ({int((score < 0).sum()):,} of them); "
                 "for signed scores such as correlations use --absolute."
             )
     table = table.assign(score=np.abs(score) if absolute else score, sign=signs)
     missing = table["score"].isna()
     if missing.any():
-        notes.append(f"{cells.name}: {int(missing.sum()):,} rows without a score were dropped.")
+        notes.append(f"{cells.name}: dropped {_count(missing, 'row')} without a score.")
         table = table[~missing]
     table, dropped = _without_selves(table, cells.name)
     table = table.sort_values("score", ascending=False, kind="stable")
     repeated = table.duplicated(["regulator", "target"])
     if repeated.any():
         notes.append(
-            f"{cells.name}: {int(repeated.sum()):,} pairs that occur before with a score as high "
-            "were dropped."
+            f"{cells.name}: dropped {_count(repeated, 'row')} whose pair comes before, with a "
+            "score as high."
         )
     table = pd.DataFrame(table[~repeated]).reset_index(drop=True)
     if not len(table):
@@ -430,8 +430,8 @@ class _Cells:
         empty = (table == "").any(axis=1).to_numpy()
         if empty.any():
             raise InputError(
-                f"{self.name}: {int(empty.sum()):,} rows lack a regulator or a target, the first "
-                f"is row {self._row(empty)}."
+                f"{self.name}: row {self._row(empty)} lacks a regulator or a target "
+                f"({_count(empty, 'row')} in all)."
             )
         return table
 
@@ -446,8 +446,8 @@ class _Cells:
         if wrong.any():
             value = text[int(wrong.argmax())]
             raise InputError(
-                f"{self.name}: {int(wrong.sum()):,} scores are no numbers, the first in row "
-                f"{self._row(wrong)}: {_short(value)}."
+                f"{self.name}: the score {_short(value)} in row {self._row(wrong)} is no number "
+                f"({_count(wrong, 'row')} of that kind)."
             )
         return values
 
@@ -501,8 +501,8 @@ def _is_header(frame: pd.DataFrame) -> bool:
     """Is the first row one of titles?"""
     first, rest = frame.iloc[0], frame.iloc[1:]
     roles = [_ROLES.get(_plain(title)) for title in first]
-    if REGULATOR in roles and TARGET in roles:
-        at = [roles.index(REGULATOR), roles.index(TARGET)]
+    at = [c for c, role in enumerate(roles) if role]
+    if len({roles[c] for c in at}) > 1:
         # Genes may be called gene1 and gene2; then they come again, and so does a number.
         again = any((rest[c] == first[c]).any() for c in at)
         number = frame.shape[1] > 2 and _is_number(first[2])
@@ -527,6 +527,11 @@ def _plain(title: str) -> str:
 def _short(value: object) -> str:
     text = str(value)
     return repr(text if len(text) <= 40 else f"{text[:40]}…")
+
+
+def _count(which: np.ndarray | pd.Series, word: str) -> str:
+    number = int(which.sum())
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def _reason(problem: Exception) -> str:
@@ -574,8 +579,8 @@ def _labels(cells: _Cells, at: int) -> np.ndarray:
     wrong = ~text.isin(list(_LABELS)).to_numpy()
     if wrong.any():
         raise InputError(
-            f"{cells.name}: a label is 0 or 1, but {int(wrong.sum()):,} are not, the first "
-            f"{_short(cells.frame[at][int(wrong.argmax())])}."
+            f"{cells.name}: the label {_short(cells.frame[at][int(wrong.argmax())])} is not 0 or 1 "
+            f"({_count(wrong, 'row')} of that kind)."
         )
     return text.map(_LABELS).to_numpy(bool)
 
@@ -598,7 +603,7 @@ def _without_selves(table: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[
     own = table["regulator"] == table["target"]
     if not own.any():
         return table, []
-    return table[~own], [f"{name}: {int(own.sum()):,} pairs of a gene with itself were dropped."]
+    return table[~own], [f"{name}: dropped {_count(own, 'pair')} of a gene with itself."]
 
 
 def _once(table: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[str]]:
@@ -611,14 +616,15 @@ def _once(table: pd.DataFrame, name: str) -> tuple[pd.DataFrame, list[str]]:
     if spread.any():
         regulator, target = spread.index[int(spread.to_numpy().argmax())]
         raise InputError(
-            f"{name}: {int(spread.sum()):,} pairs are labelled both 0 and 1, for instance "
-            f"{_short(regulator)} and {_short(target)}."
+            f"{name}: {_short(regulator)} and {_short(target)} are labelled 0 and 1 "
+            f"({_count(spread, 'pair')} of that kind)."
         )
     mixed = pairs["sign"].transform("nunique") > 1
     table = table.copy()
     table.loc[mixed[mixed].index, "sign"] = 0
     once = table.drop_duplicates(["regulator", "target"])
-    return once, [f"{name}: {len(table) - len(once):,} repeated rows were dropped."]
+    more = _count(~table.index.isin(once.index), "row")
+    return once, [f"{name}: dropped {more} beyond the first of a pair."]
 
 
 # --- which pairs can be judged ----------------------------------------------------------------

@@ -147,7 +147,8 @@ class Agreement(Check):
             floor=None,
             unit=self.unit,
             possible=(0.0, np.inf),
-            reason=f"{_upper(best['method'])} ranks the edges of the network at "
+            reason=f"{_upper(best['method'])} ranks the {facts['testable_edges']:,.0f} edges that "
+            f"can be tested, of {facts['edges']:,.0f}, at "
             "{estimate:.2f} times the AUPR of guessing ({low:.2f}–{high:.2f}); "
             f"{chance}. The class of the network is {facts['class']}. {facts['caveat']}",
         )

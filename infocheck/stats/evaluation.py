@@ -194,7 +194,7 @@ class Ranking:
         block, hits = np.unique(self.blocks(true), return_counts=True)
         start, length = self.start[block], (self.end - self.start)[block]
         before, rate = np.cumsum(hits) - hits, hits / length
-        harmonic = digamma(start + length + 1.0) - digamma(start + 1.0)
+        harmonic = _harmonic(start, length)
         area = rate * (hits + (before - rate * start) * harmonic)
         below = others - (start - before) - (length - hits) / 2
         early = rate @ np.clip(edges - start, 0, length)
@@ -205,6 +205,15 @@ class Ranking:
             epr=float(early / edges / prevalence),
             prevalence=prevalence,
         )
+
+
+def _harmonic(start: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """Sum of 1/k over the ranks k of each block."""
+    total = 1.0 / (start + 1)
+    long = np.flatnonzero(length > 1)
+    ends = start[long], start[long] + length[long]
+    total[long] = digamma(ends[1] + 1.0) - digamma(ends[0] + 1.0)
+    return total
 
 
 def wrong_labels(pairs: Pairs, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -271,7 +280,8 @@ def _trade(
     order = np.argsort(group + rng.random(len(free)))
     dealt, group = free[order], group[order]
     left = np.bincount(group[row[dealt] == couples[group, 0]], minlength=len(couples))
-    rank = np.arange(len(dealt)) - np.searchsorted(group, group)
+    size = np.bincount(group, minlength=len(couples))
+    rank = np.arange(len(dealt)) - (np.cumsum(size) - size)[group]
     there[row[dealt], column[dealt]] = False
     row[dealt] = np.where(rank < left[group], couples[group, 0], couples[group, 1])
     there[row[dealt], column[dealt]] = True
