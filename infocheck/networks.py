@@ -145,7 +145,12 @@ class Reference:
     @property
     def proof(self) -> str:
         """What agreement with this class does not show; one sentence."""
-        return _PROOF.get(self.network_class or "", _DEPENDS)
+        return caveat(self.class_words)
+
+
+def caveat(class_words: str) -> str:
+    """What agreement with a network of this class does not show; one sentence."""
+    return _PROOF.get(class_words, _DEPENDS)
 
 
 @dataclass(frozen=True)

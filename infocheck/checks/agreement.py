@@ -128,16 +128,19 @@ class Agreement(Check):
         }
         if (found.sign != 0).any():
             tables["signs"] = _signs(signed, found, nulls[REWIRED])
+        if reference.notes:
+            tables["notes"] = pd.DataFrame({"note": reference.notes})
         return tables
 
     def judge(self, tables: Tables) -> Verdict:
         best = _best(tables["methods"])
         facts = tables["network"].iloc[0]
         null = _chance(tables, best["method"], REWIRED)[1]
+        beyond = "beyond" if _number(best["aupr_ratio_low"]) > null else "not beyond"
         chance = (
-            f"networks of the same degrees reach {null:.2f}"
+            f"{beyond} random networks of the same degrees, which reach {null:.2f}"
             if np.isfinite(null)
-            else "no random network of the same degrees fits the pairs"
+            else "there is no random network of the same degrees to compare with"
         )
         return Verdict.against(
             estimate=best["aupr_ratio"],
@@ -150,7 +153,7 @@ class Agreement(Check):
             reason=f"{_upper(best['method'])} ranks the {facts['testable_edges']:,.0f} edges that "
             f"can be tested, of {facts['edges']:,.0f}, at "
             "{estimate:.2f} times the AUPR of guessing ({low:.2f}–{high:.2f}); "
-            f"{chance}. The class of the network is {facts['class']}. {facts['caveat']}",
+            f"{chance}. The class of the network is {facts['class']}. {networks.caveat(facts['class'])}",
         )
 
     def plot(self, tables: Tables) -> Mapping[str, Chart]:
@@ -352,8 +355,6 @@ def _facts(reference: Reference, found: Judged, nulls: Mapping[str, Null]) -> pd
             "undirected": [reference.first.undirected],
             "random_networks": [DRAWS],
             "edges_moved": [nulls[REWIRED].moved],
-            "notes": [" ".join(reference.notes)],
-            "caveat": [reference.proof],
         }
     )
 

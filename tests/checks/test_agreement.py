@@ -65,6 +65,7 @@ def test_passes_the_true_network(result):
         assert ratio.loc[method, "same_degrees_p"] == pytest.approx(1 / (DRAWS + 1))
         assert verdict.low > ratio.loc[method, "same_degrees_high"]
     assert "class of the network is simulator" in verdict.reason
+    assert "; beyond random networks" in verdict.reason
 
 
 def test_sees_a_network_with_other_names(data, truth):
@@ -75,6 +76,7 @@ def test_sees_a_network_with_other_names(data, truth):
     assert (chance["same_degrees_p"] > 0.02).all()
     fdr = found.tables["fdr"]
     assert (fdr.loc[fdr["found"] > 0, "observed_fdr"] > 0.6).all()
+    assert "not beyond random networks" in found.verdict.reason
     assert "not stated" in found.verdict.reason
     assert "--network-class" in found.verdict.reason
 
