@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time as clock
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -175,6 +175,7 @@ def evaluate(
     absolute: bool = False,
     seed: int = 0,
     command: str | None = None,
+    progress: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> Evaluation:
     """Score predicted edges against a network, by the rule of the DREAM5 challenge.
 
@@ -205,6 +206,8 @@ def evaluate(
         Of the random networks.
     command
         The command to print in the provenance.
+    progress
+        Called as ``progress(step, done, total)``.
 
     Returns
     -------
@@ -227,6 +230,7 @@ def evaluate(
     if top < 1 or nulls < 0:
         raise ValueError("top must be at least 1 and nulls at least 0")
     start = clock.perf_counter()
+    progress("Reading lists", 0, 0)
     reference = networks.read_reference(network, second, network_class)
     found = networks.judged(reference)
     _require_both(reference, found)
@@ -240,7 +244,13 @@ def evaluate(
     positions = found.positions
     scores = ranking.score(positions)
     drawn = stats.null_networks(
-        {"": ranking}, found.pairs, found.row, found.column, nulls, np.random.default_rng(seed)
+        {"": ranking},
+        found.pairs,
+        found.row,
+        found.column,
+        nulls,
+        np.random.default_rng(seed),
+        tell=lambda done, total: progress("Random networks", done, total),
     )
     return Evaluation(
         aupr=scores.aupr,

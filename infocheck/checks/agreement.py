@@ -153,7 +153,8 @@ class Agreement(Check):
             reason=f"{_upper(best['method'])} ranks the {facts['testable_edges']:,.0f} edges that "
             f"can be tested, of {facts['edges']:,.0f}, at "
             "{estimate:.2f} times the AUPR of guessing ({low:.2f}–{high:.2f}); "
-            f"{chance}. The class of the network is {facts['class']}. {networks.caveat(facts['class'])}",
+            f"{chance}. The class of the network is {facts['class']}. "
+            + networks.caveat(facts["class"]),
         )
 
     def plot(self, tables: Tables) -> Mapping[str, Chart]:

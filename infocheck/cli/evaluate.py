@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infocheck import output
-from infocheck.cli.console import failures, print_data, say
+from infocheck.cli.console import failures, narrated, print_data, say
 from infocheck.cli.files import check_input, shell_words
 from infocheck.cli.options import (
     NETWORK,
@@ -96,13 +96,15 @@ def evaluate(
             check_input(one, what="edges")
         if target:
             target.check(inputs=inputs, force=force)
-        found = _evaluate(
-            predictions,
-            network,
-            second=second,
-            command=_command(predictions, network, second, options),
-            **options,
-        )
+        with narrated(quiet=quiet, plain=verbose) as progress:
+            found = _evaluate(
+                predictions,
+                network,
+                second=second,
+                command=_command(predictions, network, second, options),
+                progress=progress,
+                **options,
+            )
         document = found.to_json() + "\n"
         if target:
             output.write([(target, document)], inputs=inputs, force=force)

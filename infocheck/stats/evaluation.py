@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -322,6 +322,7 @@ def null_networks(
     *,
     sign: np.ndarray | None = None,
     predicted: np.ndarray | None = None,
+    tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Null]:
     """Score rankings against random networks of two kinds.
 
@@ -343,6 +344,8 @@ def null_networks(
     sign, predicted
         Sign of each edge, shape (edges,), and of each pair, shape (size,): the null of
         :func:`sign_consistency`. An edge keeps its sign and its target.
+    tell
+        Called with the networks that are done and all of them.
 
     Notes
     -----
@@ -352,11 +355,12 @@ def null_networks(
     original = np.sort(pairs.position(row, column))
     prevalence = len(row) / pairs.size
     found: dict[str, Null] = {}
-    for kind, child in zip(NULLS, rng.spawn(len(NULLS)), strict=True):
+    for number, (kind, child) in enumerate(zip(NULLS, rng.spawn(len(NULLS)), strict=True)):
         scores = {name: np.full((draws, len(METRICS)), np.nan) for name in rankings}
         consistent = np.full(draws, np.nan)
         inside, moved = np.zeros((2, draws))
         for draw, (r, c) in enumerate(_networks(kind, pairs, row, column, draws, child)):
+            tell(number * draws + draw, len(NULLS) * draws)
             drawn = pairs.position(r, c)
             kept = drawn >= 0
             inside[draw] = kept.mean()
@@ -419,7 +423,8 @@ def ratio_interval(
 
     A jackknife over at most 20 random groups of targets: the edges of a target are
     dependent. Regulators are taken as given, so it is too narrow where a few of them have
-    most edges. NaN for the bounds where fewer than two groups have edges.
+    most edges. From 0 to the ratio of a perfect ranking where fewer than two groups can be
+    left out.
     """
     place = pairs.position(row, column)
     estimate = ranking.score(place).aupr_ratio
@@ -434,10 +439,11 @@ def ratio_interval(
         inside = place[kept[place]]
         values.append(ranking.subset(kept).score(number[inside]).aupr_ratio)
     known = np.array(values)[np.isfinite(values)]
+    perfect = max(pairs.size / len(row), estimate)
     if len(known) < 2:
-        return estimate, math.nan, math.nan
+        return estimate, 0.0, perfect
     error = float(jackknife_error(known))
-    return estimate, *t_interval(estimate, error, len(known), (0.0, math.inf))
+    return estimate, *t_interval(estimate, error, len(known), (0.0, perfect))
 
 
 def sign_consistency(sign: np.ndarray, predicted: np.ndarray) -> tuple[float, float, float, int]:

@@ -278,6 +278,14 @@ def test_the_interval_covers_the_ratio_of_all_targets():
     assert covered >= 51  # 57 expected; fewer than 51 in 1 % of runs at 0.95
 
 
+def test_one_target_tells_nothing_of_others():
+    pairs = crossed(8, 1)
+    row, column = np.arange(2), np.zeros(2, int)
+    ranking = Ranking.of_scores(np.arange(8.0)[::-1])
+    rng = np.random.default_rng(0)
+    assert ratio_interval(ranking, pairs, row, column, rng) == (4, 0, 4)
+
+
 def test_signs_that_are_unknown_do_not_count():
     sign = np.array([1, -1, 1, 0, 1, -1])
     predicted = np.array([2.0, -3.0, -1.0, 5.0, np.nan, 0.0])
