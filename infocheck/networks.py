@@ -37,12 +37,12 @@ CLASSES = {
 }
 NOT_STATED = "not stated"
 _PROOF = {
-    "simulator": "It is the truth of these data and of no others.",
-    "knockout": "A response may be indirect.",
-    "curated": "What nobody has studied counts as absent.",
+    "simulator": "The network of a simulator is the truth of its own data and of no others.",
+    "knockout": "A response to a perturbed regulator may be indirect.",
+    "curated": "A curated network counts what nobody has studied as absent.",
     "string": "Association is not regulation, and it draws on co-expression.",
     "chip": "Binding is not regulation.",
-    "chip-nonspecific": "Binding is not regulation, and these are other cells.",
+    "chip-nonspecific": "Binding is not regulation, and it was seen in other cells.",
     "prior": "A generic prior is no truth of these samples: agreement with it proves no recovery.",
 }
 _DEPENDS = (
