@@ -7,7 +7,8 @@ Measures the information content of expression data before any network is inferr
 >>> report.to_html("report.html")  # doctest: +SKIP
 
 ``assess`` does the work, ``Report`` is what it returns; ``design`` plans a study before
-there are data, and ``Study`` is what that returns; ``Dataset`` is expression data
+there are data, and ``Study`` is what that returns; ``evaluate`` scores predicted edges
+against a known network, and ``Evaluation`` is what that returns; ``Dataset`` is expression data
 with the roles of its columns, the module ``simulate`` makes data with a known truth, and
 ``InputError`` says in one sentence what is wrong with an input.
 """
@@ -23,29 +24,34 @@ if TYPE_CHECKING:
     from infocheck import simulate
     from infocheck.dataset import Dataset
     from infocheck.errors import InputError
+    from infocheck.evaluation import Evaluation, evaluate
     from infocheck.pipeline import assess
     from infocheck.planning.study import Study, design
     from infocheck.report import Report
 
 __all__ = [
     "Dataset",
+    "Evaluation",
     "InputError",
     "Report",
     "Study",
     "__version__",
     "assess",
     "design",
+    "evaluate",
     "simulate",
 ]
 
 # Imported on first use: pandas, anndata and seaborn take seconds, `import infocheck` must not.
 _HOMES = {
     "Dataset": "infocheck.dataset",
+    "Evaluation": "infocheck.evaluation",
     "InputError": "infocheck.errors",
     "Report": "infocheck.report",
     "Study": "infocheck.planning.study",
     "assess": "infocheck.pipeline",
     "design": "infocheck.planning.study",
+    "evaluate": "infocheck.evaluation",
 }
 _MODULES = ("simulate",)
 

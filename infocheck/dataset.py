@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from infocheck.moments import Moments
+    from infocheck.networks import Reference
 
 _COUNT_LAYERS = ("counts", "count", "raw_counts", "raw", "umi", "umis", "umi_counts")
 
@@ -73,6 +74,8 @@ class Dataset:
         Genes, decoys among them, and divisions of rows of the second pass.
     engine
         Where work on the data runs.
+    network
+        What the check ``agreement`` scores against, and nothing else looks at.
     """
 
     name: str
@@ -97,6 +100,7 @@ class Dataset:
     matrix: Matrix
     engine: Engine = field(default_factory=Engine)
     measured: Moments | None = None
+    network: Reference | None = None
 
     @property
     def n(self) -> int:
@@ -117,6 +121,10 @@ class Dataset:
     def with_moments(self, moments: Moments) -> Dataset:
         """The same data set with the sums of the second pass."""
         return replace(self, measured=moments)
+
+    def with_network(self, network: Reference | None) -> Dataset:
+        """The same data set with a network that the check ``agreement`` scores against."""
+        return replace(self, network=network)
 
     @property
     def labelled_donors(self) -> int:

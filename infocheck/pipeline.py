@@ -18,6 +18,7 @@ from infocheck.result import Result, Stage, Status
 from infocheck.version import __version__
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
     from infocheck.dataset import Dataset
@@ -40,6 +41,9 @@ def assess(
     regulators: str | Path | Iterable[str] | None = None,
     targets: int | str | Path | None = None,
     transpose: bool = False,
+    network: str | Path | pd.DataFrame | None = None,
+    network_class: str | None = None,
+    second_network: str | Path | pd.DataFrame | None = None,
     goal: str = "confident_edges",
     seed: int = 0,
     jobs: int | None = None,
@@ -70,6 +74,13 @@ def assess(
         Number of over-dispersed targets (default 2,000), ``all``, or a file.
     transpose
         The table holds genes × observations.
+    network
+        A known network to score against, in the check ``agreement`` alone: a list of
+        regulator, target and, if given, a label or sign. No verdict depends on it.
+    network_class
+        Kind of evidence behind it, a key of ``infocheck.networks.CLASSES``.
+    second_network
+        A second source: edges must be in both, other pairs in neither.
     goal
         Goal that the page draws the chain for.
     seed
@@ -91,16 +102,21 @@ def assess(
     InputError
         The input cannot be read or is unsuitable; the message says what to do.
     ValueError
-        An unknown goal.
+        An unknown goal or class, or a second network without a first.
     """
     from infocheck.dataset import Dataset
     from infocheck.moments import Moments
+    from infocheck.networks import read_reference
     from infocheck.report import Report
 
     keys = [known.key for known in goals.GOALS]
     if goal not in keys:
         raise ValueError(f"unknown goal {goal!r}; one of {', '.join(keys)}")
+    if network is None and (second_network is not None or network_class is not None):
+        raise ValueError("a second network or a class needs a network")
     start = clock.perf_counter()
+    # A list that cannot be read is refused before any value is.
+    known = None if network is None else read_reference(network, second_network, network_class)
     engine = Engine(jobs, progress) if progress else Engine(jobs)
     with engine.running():
         data = Dataset.open(
@@ -120,7 +136,7 @@ def assess(
             engine=engine,
         )
         data = data.with_moments(Moments.of(data))
-        results = _run(data, engine, seed)
+        results = _run(data.with_network(known), engine, seed)
     verdicts = goals.decide(results, n_obs=data.n, role_levels=_levels(data))
     return Report(
         dataset=_facts(data),

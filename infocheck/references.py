@@ -217,6 +217,22 @@ _ALL = (
         venue="Annals of Statistics 50:252-276",
     ),
     Reference(
+        key="marbach2012",
+        authors="Marbach, D. and others",
+        year=2012,
+        title="Wisdom of crowds for robust gene network inference",
+        venue="Nature Methods 9:796-804",
+    ),
+    Reference(
+        key="strona2014",
+        authors="Strona, G. and Nappo, D. and Boccacci, F. and Fattorini, S. and "
+        "San-Miguel-Ayanz, J.",
+        year=2014,
+        title="A fast and unbiased procedure to randomize ecological binary matrices with fixed "
+        "row and column totals",
+        venue="Nature Communications 5:4114",
+    ),
+    Reference(
         key="kernfeld2024",
         authors="Kernfeld, E. and Keener, R. and Cahan, P. and Battle, A.",
         year=2024,

@@ -35,6 +35,7 @@ GROUPS = (
         "jaspar",
         "knockoff_pass",
         "moments",
+        "networks",
         "panel",
         "plotting",
         "references",
@@ -52,6 +53,7 @@ GROUPS = (
     {"checks"},
     {
         "pipeline",
+        "evaluation",
         "explain",
         "goals",
         "lift",
@@ -212,12 +214,14 @@ def test_public_names():
 
     public = [
         "Dataset",
+        "Evaluation",
         "InputError",
         "Report",
         "Study",
         "__version__",
         "assess",
         "design",
+        "evaluate",
         "simulate",
     ]
     assert infocheck.__all__ == public
@@ -236,6 +240,8 @@ def test_public_names_are_there():
     assert isinstance(infocheck.Report, type)
     assert isinstance(infocheck.Study, type)
     assert infocheck.design.__name__ == "design"
+    assert isinstance(infocheck.Evaluation, type)
+    assert infocheck.evaluate.__name__ == "evaluate"
     assert isinstance(infocheck.Dataset, type)
     assert infocheck.simulate.__name__ == "infocheck.simulate"
 

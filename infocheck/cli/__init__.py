@@ -18,6 +18,7 @@ import typer
 from infocheck.cli import describe
 from infocheck.cli.console import Exit
 from infocheck.cli.design import design
+from infocheck.cli.evaluate import evaluate
 from infocheck.cli.report import report
 from infocheck.cli.simulate import simulate
 from infocheck.version import __version__
@@ -78,6 +79,12 @@ app.command(
     epilog="Exit codes: 0 written; 2 usage, or an argument that makes no sense; 3 output not "
     "writable; 130 interrupted.",
 )(simulate)
+app.command(
+    help="Score predicted edges against a known network, beside random networks.",
+    epilog="Exit codes: 0 scored; 2 usage; 3 input unsuitable or output not writable; 130 "
+    "interrupted. Files: columns by header (regulator, target, score, label, sign) or in this "
+    "order, separated by tabs or commas.",
+)(evaluate)
 app.command()(describe.explain)
 app.command("list")(describe.list_checks)
 app.command("schema")(describe.print_schema)

@@ -51,15 +51,22 @@ def print_schema(
     design: Annotated[
         bool, typer.Option("--design", help="That of `design` instead of `report`.")
     ] = False,
+    evaluate: Annotated[
+        bool, typer.Option("--evaluate", help="That of `evaluate` instead of `report`.")
+    ] = False,
     path: AsJson = None,
     seed: Seed = 0,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """The JSON Schema of the document that `report` or `design` writes."""
+    """The JSON Schema of the document that `report`, `design` or `evaluate` writes."""
+    if design and evaluate:
+        raise typer.BadParameter("give either --design or --evaluate")
     with failures(quiet=quiet):
         if design:
             from infocheck.report.study_document import schema
+        elif evaluate:
+            from infocheck.evaluation import schema
         else:
             from infocheck.report.document import schema
 

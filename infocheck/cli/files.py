@@ -17,6 +17,8 @@ from infocheck.errors import InputError
 REGULATOR_WORDS = ("human", "mouse", "all")
 REGULATOR_PREFIXES = ("var:", "jaspar:")
 TARGET_WORDS = ("all",)
+_PATHS = ("regulators", "targets", "network", "second_network")
+_FLAGS = {"second_network": "--network2"}
 
 
 def places(
@@ -41,23 +43,23 @@ def list_files(regulators: str | None, targets: str | None) -> Iterator[Path]:
         yield Path(targets)
 
 
-def check_input(path: Path) -> None:
+def check_input(path: Path, what: str = "expression data") -> None:
     """Find the mistakes that need no library to be seen."""
     try:
-        _check_readable(path)
+        _check_readable(path, what)
     except OSError as problem:
         raise InputError(f"cannot read {path}: {problem.strerror or problem}") from problem
 
 
-def _check_readable(path: Path) -> None:
+def _check_readable(path: Path, what: str) -> None:
     if not path.exists():
         near = difflib.get_close_matches(path.name, _siblings(path), n=1)
         guess = f"; did you mean {path.with_name(near[0])}?" if near else ""
         raise InputError(f"there is no file {path}{guess}")
-    if path.suffix == ".zarr" and path.is_dir():
+    if path.suffix == ".zarr" and path.is_dir() and what == "expression data":
         return
     if path.is_dir():
-        raise InputError(f"{path} is a folder; give one file of expression data")
+        raise InputError(f"{path} is a folder; give one file of {what}")
     with path.open("rb") as file:
         if not file.read(1):
             raise InputError(f"{path} is empty")
@@ -77,9 +79,9 @@ def command_line(file: Path | None, options: dict[str, Any]) -> str:
 def shell_words(words: list[str], options: dict[str, Any]) -> str:
     """The words, followed by the options that were given."""
     for name, value in options.items():
-        flag = f"--{name.replace('_', '-')}"
-        if name in ("regulators", "targets") and isinstance(value, str):
-            value = Path(value).name
+        flag = _FLAGS.get(name, f"--{name.replace('_', '-')}")
+        if name in _PATHS and value is not None:
+            value = Path(value).name if isinstance(value, str | Path) else value
         if value is True:
             words.append(flag)
         elif value not in (None, False):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 ROLES, PANEL, RUN, RESULTS = "Columns of obs", "Genes and values", "Run", "Results"
+NETWORK = "Known network"
 
 
 def option(*flags: str, help: str, panel: str, metavar: str | None = None, **rest: Any) -> Any:
@@ -56,6 +59,45 @@ Counts = Annotated[
     str | None, option("--counts", help="Layer of raw counts.", panel=PANEL, metavar="LAYER")
 ]
 Transpose = Annotated[bool, option("--transpose", help="Rows of a table are genes.", panel=PANEL)]
+
+# Of a network to score against.
+
+
+class Evidence(StrEnum):
+    """Values of --network-class; the keys of infocheck.networks.CLASSES."""
+
+    SIMULATOR = "simulator"
+    KNOCKOUT = "knockout"
+    CURATED = "curated"
+    STRING = "string"
+    CHIP = "chip"
+    CHIP_NONSPECIFIC = "chip-nonspecific"
+    PRIOR = "prior"
+    UNKNOWN = "unknown"
+
+
+NetworkClass = Annotated[
+    Evidence | None,
+    option(
+        "--network-class",
+        help="Kind of evidence behind it: the numbers depend on it more than on the method.",
+        panel=NETWORK,
+    ),
+]
+SecondNetwork = Annotated[
+    Path | None,
+    option(
+        "--network2",
+        help="A second source: edges must be in both, other pairs in neither.",
+        panel=NETWORK,
+        metavar="FILE",
+    ),
+]
+
+
+def network_class_name(given: Evidence | None) -> str | None:
+    return None if given is None else given.value
+
 
 # Every command takes it, so that a script can pass it to all of them.
 Seed = Annotated[int, option("--seed", help="No effect here: nothing is random.", panel=RUN, min=0)]

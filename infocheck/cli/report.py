@@ -12,6 +12,7 @@ from infocheck import output
 from infocheck.cli.console import Exit, failures, narrated, print_data, say
 from infocheck.cli.files import check_input, command_line, list_files, places
 from infocheck.cli.options import (
+    NETWORK,
     PANEL,
     RESULTS,
     RUN,
@@ -24,12 +25,15 @@ from infocheck.cli.options import (
     Force,
     Jobs,
     JsonPath,
+    NetworkClass,
     Perturbation,
     Quiet,
     RandomSeed,
+    SecondNetwork,
     Time,
     Transpose,
     Verbose,
+    network_class_name,
     option,
     unknown,
 )
@@ -99,6 +103,18 @@ def report(
         ),
     ] = None,
     transpose: Transpose = False,
+    network: Annotated[
+        Path | None,
+        option(
+            "--network",
+            help="A known network to score against: regulator, target and, if given, a label (0 "
+            "or 1) or a sign. No verdict depends on it.",
+            panel=NETWORK,
+            metavar="FILE",
+        ),
+    ] = None,
+    network_class: NetworkClass = None,
+    second_network: SecondNetwork = None,
     goal: Annotated[
         str,
         option(
@@ -151,6 +167,15 @@ def report(
         "targets": int(targets) if targets and targets.isdecimal() else targets,
         "transpose": transpose,
     }
+    if network is None and (second_network or network_class):
+        raise typer.BadParameter("--network2 and --network-class need --network")
+    known: dict[str, Any] = {}
+    if network:
+        known = {
+            "network": network,
+            "network_class": network_class_name(network_class),
+            "second_network": second_network,
+        }
     run = {"goal": goal, "seed": seed, "jobs": jobs}
     name = output.data_name(file) if file else "demo"
     page_target, json_target = places(name, page, json_path)
@@ -159,6 +184,9 @@ def report(
         inputs = [path for path in (file, *list_files(regulators, targets)) if path]
         for path in inputs:
             check_input(path)
+        for path in filter(None, (network, second_network)):
+            check_input(path, what="edges")
+            inputs.append(path)
         for target in filter(None, (page_target, json_target)):
             target.check(inputs=inputs, force=force)
 
@@ -167,8 +195,9 @@ def report(
                 file,
                 **roles,
                 **genes,
+                **known,
                 **run,
-                command=command_line(file, {**roles, **genes, "goal": goal, "seed": seed}),
+                command=command_line(file, {**roles, **genes, **known, "goal": goal, "seed": seed}),
                 progress=progress,
             )
         document = assessed.to_json()

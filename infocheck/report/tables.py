@@ -25,6 +25,9 @@ MOST_CELLS = 3000
 
 _WORDS = {
     "r2": "R²",
+    "aupr": "AUPR",
+    "auroc": "AUROC",
+    "epr": "EPR",
     "mrna": "mRNA",
     "fdr": "FDR",
     "id": "ID",
