@@ -194,6 +194,28 @@ _ALL = (
         title="Genomic mapping by fingerprinting random clones: a mathematical analysis",
         venue="Genomics 2:231-239",
     ),
+    Reference(
+        key="barber2015",
+        authors="Barber, R. F. and Candès, E. J.",
+        year=2015,
+        title="Controlling the false discovery rate via knockoffs",
+        venue="Annals of Statistics 43:2055-2085",
+    ),
+    Reference(
+        key="candes2018",
+        authors="Candès, E. and Fan, Y. and Janson, L. and Lv, J.",
+        year=2018,
+        title="Panning for gold: 'model-X' knockoffs for high dimensional controlled variable "
+        "selection",
+        venue="Journal of the Royal Statistical Society B 80:551-577",
+    ),
+    Reference(
+        key="spector2022",
+        authors="Spector, A. and Janson, L.",
+        year=2022,
+        title="Powerful knockoffs via minimizing reconstructability",
+        venue="Annals of Statistics 50:252-276",
+    ),
 )
 
 REFERENCES = {reference.key: reference for reference in _ALL}

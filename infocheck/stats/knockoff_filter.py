@@ -101,6 +101,6 @@ def realised(
     return np.searchsorted(every, levels, "right"), np.searchsorted(those, levels, "right")
 
 
-def false_share(found: np.ndarray, true: np.ndarray) -> np.ndarray:
+def fdp(found: np.ndarray, true: np.ndarray) -> np.ndarray:
     """False discovery proportion, ``(found - true) / max(found, 1)``; 0 without discoveries."""
     return (np.asarray(found) - true) / np.maximum(found, 1)

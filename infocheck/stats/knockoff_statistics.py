@@ -13,12 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, eigh
 
-from infocheck.stats.lasso import entry_scores
+from infocheck.stats.lasso import coefficients, entry_scores
 
 # Shares of variance that the predictors may explain, among which the penalty is chosen.
 SHARES = np.array([0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97])
-# The penalty where neither it nor the rows are known.
-PENALTY = 0.3
+# The ridge penalty where neither it nor the rows are known.
+PENALTY = 0.5
+# The lasso penalty for coefficients is this share of sqrt(2 log(2p) / n), the one that keeps
+# out all predictors of a target that depends on none: prediction does best at about half of it.
+UNIVERSAL = 0.5
+# At most so many of [X, X̃] carry coefficients in the lasso of a target: bounds time.
+MOST = 100
 # Variance that counts as none once confounders are taken out of a column.
 _LEAST = 1e-8
 # Differences up to this are rounding: a regulator and its knockoff say the same.
@@ -39,7 +44,7 @@ class Products:
         For each target its position among the regulators, or -1; None if no target is a
         regulator. A regulator and its knockoff are no predictors of themselves: W is NaN.
     rows
-        Independent observations behind the correlations; only the ridge penalty asks.
+        Independent observations behind the correlations; only penalties ask for them.
     """
 
     gram: np.ndarray
@@ -150,20 +155,18 @@ def ridge(products: Products, penalty: float | None = None) -> np.ndarray:
     Parameters
     ----------
     penalty
-        Added to the diagonal of the correlations, the same for all targets. By default
-        each target gets its own: that of the most probable share h of variance that all
-        predictors together explain (restricted likelihood of a random-effects model, on a
-        grid). The likelihood sees the eigenvalues and the squared projections of the
-        target only, which exchanging a regulator with its knockoff leaves as they are.
-        Without ``rows`` it is ``PENALTY``.
+        Added to the diagonal of the correlations, one for all targets. By default that of
+        the most probable share h of variance that all predictors together explain
+        (:func:`ridge_penalty`); without ``rows`` it is ``PENALTY``.
 
     Notes
     -----
-    One factorisation serves all targets and all penalties.
+    One factorisation serves all targets. A penalty of its own for every target would
+    predict better, but the pool would then compare coefficients on different scales, and
+    fewer pairs are found.
     """
-    if penalty is None and products.rows is not None:
-        return _ridge_by_likelihood(products)
-    penalty = PENALTY if penalty is None else penalty
+    if penalty is None:
+        penalty = PENALTY if products.rows is None else ridge_penalty(products)
     ridged = products.gram + penalty * np.eye(len(products.gram))
     factor = cho_factor(ridged, lower=True, overwrite_a=True, check_finite=False)
     b = cho_solve(factor, products.cross, check_finite=False)
@@ -198,46 +201,50 @@ def _without(b: np.ndarray, column: np.ndarray, barred: np.ndarray) -> np.ndarra
     return b - np.einsum("iks,ks->ik", column, taken)
 
 
-def _ridge_by_likelihood(products: Products) -> np.ndarray:
-    values, vectors = eigh(products.gram, check_finite=False, driver="evd")
-    values = np.maximum(values, 0.0)
-    cross = products.cross
-    inside, barred = _barred(products)
-    if len(inside):
-        cross = cross.copy()
-        cross[barred.T, inside] = 0.0
-    turned = vectors.T @ cross
-    penalty = _penalties(values, turned**2, products.rows)
-    b = vectors @ (turned / (values[:, None] + penalty))
-    if len(inside):
-        scaled = values[:, None] + penalty[inside]
-        column = np.stack([vectors @ (vectors[s].T / scaled) for s in barred.T], axis=2)
-        b[:, inside] = _without(b[:, inside], column, barred)
-    return products.difference(np.abs(b))
+def ridge_penalty(products: Products) -> float:
+    """Ridge penalty of the most probable share of variance that ``[X, X̃]`` explains.
 
+    The penalty is ``(1 - h) / h · trace / rows`` at the share h, of ``SHARES``, with the
+    highest restricted likelihood of a random-effects model, summed over the targets. All
+    shares are tried with one eigendecomposition. The likelihood sees eigenvalues and
+    squared projections of the targets on eigenvectors, which exchanging a regulator with
+    its knockoff leaves as they are. Unlike cross-validation by formula it does not fail
+    with about as many rows as predictors. Targets that are regulators take no part:
+    their predictors are others. If all are, it is ``PENALTY``.
 
-def _penalties(values: np.ndarray, squares: np.ndarray, rows: float) -> np.ndarray:
-    """The penalty of each target, shape (m,), by its restricted likelihood.
-
-    ``values`` (k,) are eigenvalues e of the correlations and ``squares`` (k, m) squared
-    projections of ``[X, X̃]'y / n`` on their vectors.
+    Raises
+    ------
+    ValueError
+        If the number of rows is not known.
     """
+    if products.rows is None:
+        raise ValueError("a ridge penalty by likelihood needs the number of rows")
+    values, vectors = eigh(products.gram, check_finite=False, driver="evd")
+    rank = min(len(values), int(products.rows) - 1)  # what lies beyond can only be rounding
+    seen = np.flatnonzero(values > _LEAST * values[-1])[-rank:]
+    values, vectors = values[seen], vectors[:, seen]
+    cross = np.delete(products.cross, _barred(products)[0], axis=1)
+    if not cross.shape[1]:
+        return PENALTY
+    explained = np.square(vectors.T @ cross) / values[:, None]
+    rest = np.maximum(1.0 - explained.sum(axis=0), _LEAST)
+    return _most_probable(values, explained, rest, products.rows)
+
+
+def _most_probable(
+    values: np.ndarray, explained: np.ndarray, rest: np.ndarray, rows: float
+) -> float:
+    """The penalty, from shares of each target along each direction (k, m) and beyond them."""
     degrees = rows - 1.0
-    seen = values > 1e-8 * values.max()
-    e = values[seen]
-    if len(e) > degrees:  # eigenvalues beyond the rows can only be rounding
-        e, seen = e[-int(degrees) :], np.flatnonzero(seen)[-int(degrees) :]
-    weight = squares[seen] / e[:, None]  # share of the target along each direction of rows
-    rest = np.maximum(1.0 - weight.sum(axis=0), 1e-6)
-    spread = e * rows / e.sum()
+    spread = values * rows / values.sum()
     likelihood = []
     for h in SHARES:
         variance = h * spread + 1 - h
-        unexplained = (1 / variance) @ weight + rest / (1 - h)
-        constant = np.log(variance).sum() + (degrees - len(e)) * np.log1p(-h)
-        likelihood.append(-constant - degrees * np.log(unexplained))
-    h = SHARES[np.argmax(likelihood, axis=0)]
-    return (1 - h) / h * e.sum() / rows
+        unexplained = (1 / variance) @ explained + rest / (1 - h)
+        constant = np.log(variance).sum() + (degrees - len(values)) * np.log1p(-h)
+        likelihood.append(-len(rest) * constant - degrees * np.log(unexplained).sum())
+    h = SHARES[np.argmax(likelihood)]
+    return float((1 - h) / h * values.sum() / rows)
 
 
 def lasso(products: Products) -> np.ndarray:
@@ -255,8 +262,36 @@ def lasso(products: Products) -> np.ndarray:
     return products.open(np.maximum(regulator, knockoff) * np.sign(regulator - knockoff))
 
 
+def coefficient(products: Products, penalty: float | None = None) -> np.ndarray:
+    """Difference of absolute lasso coefficients, ``|b| - |b̃|``, at one penalty, shape (p, m).
+
+    Parameters
+    ----------
+    penalty
+        λ on the scale of correlations. By default ``UNIVERSAL · sqrt(2 log(2p) / rows)``,
+        which asks nothing of the data.
+
+    Raises
+    ------
+    ValueError
+        If neither the penalty nor the number of rows is known.
+
+    Notes
+    -----
+    Finds more than :func:`lasso`: what enters a path first is often a regulator that
+    correlates with several true ones, and its coefficient shrinks once they are in.
+    """
+    if penalty is None:
+        if products.rows is None:
+            raise ValueError("lasso coefficients need a penalty or the number of rows")
+        penalty = UNIVERSAL * np.sqrt(2 * np.log(len(products.gram)) / products.rows)
+    b = coefficients(products.gram, products.cross, penalty, products.barred, most=MOST)
+    return products.difference(np.abs(b))
+
+
 STATISTICS: dict[str, Callable[[Products], np.ndarray]] = {
     "marginal": marginal,
     "ridge": ridge,
     "lasso": lasso,
+    "coefficient": coefficient,
 }

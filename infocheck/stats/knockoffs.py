@@ -380,6 +380,23 @@ class LeftOut:
         cross = np.concatenate([np.delete(xx[k], k), np.delete(xk[k], k) + self.xu[k, k] * a])
         return gram, cross
 
+    def marginal(self) -> tuple[np.ndarray, np.ndarray]:
+        """What correlations need, for all targets k at once, O(p²).
+
+        Returns
+        -------
+        cross, squares
+            Shape (p, p), row k for target k, column j for the knockoff of regulator j that was
+            built without k: its product with X_k and its sum of squares. The diagonal is
+            without meaning and set to NaN. The originals have ``sums.xx`` itself.
+        """
+        a = self.model.omega * self.model.s  # row k: a_k
+        cross = self.sums.xk + np.diag(self.xu)[:, None] * a
+        squares = np.diag(self.sums.kk) + 2 * self.ku.T * a + self.uu[:, None] * a * a
+        np.fill_diagonal(cross, np.nan)
+        np.fill_diagonal(squares, np.nan)
+        return cross, squares
+
 
 def _without(matrix: np.ndarray, k: int, out: np.ndarray) -> None:
     """Copy all but row and column k, in four blocks."""

@@ -1,4 +1,4 @@
-"""When does each regulator enter the lasso path of each target?"""
+"""When does each regulator enter the lasso path of each target, and with which coefficient?"""
 
 from __future__ import annotations
 
@@ -59,19 +59,63 @@ def entry_scores(
     enter first and keep the other out. A regulator that leaves and enters again keeps
     its first penalty.
     """
-    m = cross.shape[1]
-    own = np.full(m, -1) if own is None else np.asarray(own)
-    own = own.reshape(m, -1)
-    ridged = np.array(gram, dtype=float)
-    ridged[np.diag_indices(len(ridged))] += RIDGE
+    ridged, own = _prepared(gram, cross, own)
     scores = np.abs(cross) - 1.0
+    for batch in _batches(cross):
+        entry, _ = _follow(ridged, cross[:, batch].T, own[batch], stop, most)
+        scores[:, batch] = np.where(np.isfinite(entry.T), entry.T, scores[:, batch])
     inside, which = np.nonzero(own >= 0)
     scores[own[inside, which], inside] = np.nan
-    for start in range(0, m, _BATCH):
-        batch = slice(start, start + _BATCH)
-        entry = _follow(ridged, cross[:, batch].T, own[batch], stop, most)
-        scores[:, batch] = np.where(np.isfinite(entry.T), entry.T, scores[:, batch])
     return scores
+
+
+def coefficients(
+    gram: np.ndarray,
+    cross: np.ndarray,
+    penalty: np.ndarray | float,
+    own: np.ndarray | None = None,
+    *,
+    most: int = MOST,
+) -> np.ndarray:
+    """Coefficients of the lasso of each target at one penalty.
+
+    The path of :func:`entry_scores` is followed from its beginning down to the penalty.
+
+    Parameters
+    ----------
+    penalty
+        λ on the scale of correlations, above 0; one number or one a target.
+    most
+        A path also ends with so many regulators in it: the coefficients are then those
+        of the penalty at which the last of them entered, where it is still 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (p, m), for columns of variance 1; 0 for a target itself.
+    """
+    ridged, own = _prepared(gram, cross, own)
+    least = np.broadcast_to(np.asarray(penalty, dtype=float), cross.shape[1:])
+    b = np.empty(cross.shape)
+    for batch in _batches(cross):
+        _, reached = _follow(ridged, cross[:, batch].T, own[batch], 0.0, most, least[batch])
+        b[:, batch] = reached.T
+    return b
+
+
+def _prepared(
+    gram: np.ndarray, cross: np.ndarray, own: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The Gram matrix with its ridge, and columns closed to each target, shape (m, k)."""
+    m = cross.shape[1]
+    own = np.full(m, -1) if own is None else np.asarray(own)
+    ridged = np.array(gram, dtype=float)
+    ridged[np.diag_indices(len(ridged))] += RIDGE
+    return ridged, own.reshape(m, own.shape[1] if own.ndim > 1 else 1)
+
+
+def _batches(cross: np.ndarray) -> list[slice]:
+    return [slice(start, start + _BATCH) for start in range(0, cross.shape[1], _BATCH)]
 
 
 @dataclass
@@ -93,15 +137,33 @@ class _Paths:
     left: np.ndarray
     closed: np.ndarray  # (k, p): may not enter, being the target itself
 
+    def write(self, b: np.ndarray, chosen: np.ndarray) -> None:
+        """Put the coefficients of the chosen paths into their rows of b."""
+        row, slot = np.nonzero((self.active >= 0) & chosen[:, None])
+        b[self.target[row], self.active[row, slot]] = self.b[row, slot]
+
     def keep(self, chosen: np.ndarray) -> None:
+        if chosen.all():
+            return
         for name, values in vars(self).items():
             setattr(self, name, values[chosen])
 
 
-def _follow(gram: np.ndarray, r: np.ndarray, own: np.ndarray, stop: float, most: int) -> np.ndarray:
-    """Penalty at first entry, shape (m, p); NaN for regulators that never enter."""
+def _follow(
+    gram: np.ndarray,
+    r: np.ndarray,
+    own: np.ndarray,
+    stop: float,
+    most: int,
+    least: np.ndarray | float = 0.0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Penalty at first entry, NaN for regulators that never enter, and coefficients at the end.
+
+    Both of shape (m, p). Paths end at the share ``stop`` of their first penalty or at the
+    penalty ``least`` if that is higher.
+    """
     m, p = r.shape
-    entry = np.full((m, p), np.nan)
+    entry, b = np.full((m, p), np.nan), np.zeros((m, p))
     closed = np.zeros((m, p), dtype=bool)
     row, which = np.nonzero(own >= 0)
     closed[row, own[row, which]] = True
@@ -112,7 +174,7 @@ def _follow(gram: np.ndarray, r: np.ndarray, own: np.ndarray, stop: float, most:
         target=np.arange(m),
         c=r.copy(),
         penalty=penalty,
-        end=stop * penalty,
+        end=np.maximum(stop * penalty, least),
         active=first[:, None],
         b=np.zeros((m, 1)),
         left=np.full(m, -1),
@@ -120,11 +182,15 @@ def _follow(gram: np.ndarray, r: np.ndarray, own: np.ndarray, stop: float, most:
     )
     paths.keep(penalty > 0)
     for _ in range(20 * most):  # far more knots than paths have; ties may not go round for ever
-        paths.keep(((paths.active >= 0).sum(axis=1) < most) & (paths.penalty > paths.end + _TINY))
+        few = (paths.active >= 0).sum(axis=1) < most
+        going = few & (paths.penalty > paths.end + _TINY)
+        paths.write(b, ~going)
+        paths.keep(going)
         if not len(paths.target):
             break
         _to_next_knot(gram, paths, entry)
-    return entry
+    paths.write(b, np.full(len(paths.target), True))
+    return entry, b
 
 
 def _to_next_knot(gram: np.ndarray, paths: _Paths, entry: np.ndarray) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import isotonic_regression, minimize_scalar
-from scipy.special import betainc, gammaln, stdtr
+from scipy.special import betainc, betaln, stdtr
 from scipy.stats import false_discovery_control
 
 from infocheck.stats.partial import Shrunken, edge_scores
@@ -128,20 +128,21 @@ def _width(below: np.ndarray, cut: float) -> float:
     The scores enter through ``Σ log(1 - r²)`` alone, so a step costs nothing.
     """
     mean = float(np.log1p(-(np.minimum(below, _LARGEST) ** 2)).mean())
-
-    def loss(log_kappa: float) -> float:
-        return -_log_likelihood(1 + np.exp(log_kappa), mean, cut)
-
-    found = minimize_scalar(loss, bounds=(np.log(0.5), np.log(1e7)), method="bounded")
+    # Without truncation the variance of the null is 1/κ: the optimum is near.
+    centre = np.log(max(np.square(below).mean(), 1e-24))
+    found = minimize_scalar(
+        lambda log_kappa: -_log_likelihood(1 + np.exp(log_kappa), mean, cut),
+        bounds=(-centre - 6, -centre + 3),
+        method="bounded",
+    )
     return float(1 + np.exp(found.x))
 
 
 def _log_likelihood(kappa: float, mean: float, cut: float) -> float:
-    """Mean log-likelihood of truncated scores, up to a constant."""
+    """Mean log-likelihood of scores below ``cut``, up to a constant."""
     half = (kappa - 1) / 2
-    constant = gammaln(kappa / 2) - gammaln(half)
     inside = max(betainc(0.5, half, cut**2), 1e-300)
-    return (kappa - 3) / 2 * mean + constant - np.log(inside)
+    return (kappa - 3) / 2 * mean - betaln(0.5, half) - np.log(inside)
 
 
 def partial_mixture(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from infocheck.stats.knockoff_filter import discovery_floor, false_share, q_values, realised
+from infocheck.stats.knockoff_filter import discovery_floor, fdp, q_values, realised
 
 
 def by_hand(w):
@@ -70,7 +70,7 @@ def test_the_filter_keeps_its_rate_when_signs_are_coins():
         w[truth] += 2
         w[~truth] *= rng.choice([-1, 1], 260)
         found, true = realised(q_values(w), truth, np.array([0.1, 0.2]))
-        share.append(false_share(found, true))
+        share.append(fdp(found, true))
     mean, se = np.mean(share, axis=0), np.std(share, axis=0) / 20
     assert (mean <= [0.1 + 2 * se[0], 0.2 + 2 * se[1]]).all()
     assert mean[0] > 0.06  # and it is not idle
@@ -102,8 +102,8 @@ def test_realised_counts():
     for level, k, hits in zip(nominal, found, true, strict=True):
         assert k == (q <= level).sum()
         assert hits == ((q <= level) & truth).sum()
-    assert false_share(found, true) == pytest.approx((found - true) / np.maximum(found, 1))
-    assert false_share(np.array([0]), np.array([0])) == 0
+    assert fdp(found, true) == pytest.approx((found - true) / np.maximum(found, 1))
+    assert fdp(np.array([0]), np.array([0])) == 0
 
 
 def test_realised_keeps_a_rate_that_rounding_moved():

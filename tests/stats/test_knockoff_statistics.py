@@ -5,16 +5,20 @@ The knockoffs here are drawn from the true covariance, with equal s: a construct
 
 import numpy as np
 import pytest
-from sklearn.linear_model import lars_path_gram
+from scipy.linalg import helmert
+from sklearn.linear_model import Lasso, lars_path_gram
 
-from infocheck.stats.knockoff_filter import false_share, q_values, realised
+from infocheck.stats.knockoff_filter import fdp, q_values, realised
 from infocheck.stats.knockoff_statistics import (
     PENALTY,
+    SHARES,
     STATISTICS,
     Products,
+    coefficient,
     lasso,
     marginal,
     ridge,
+    ridge_penalty,
 )
 from infocheck.stats.lasso import RIDGE, STOP
 from infocheck.stats.standard import standardised
@@ -47,8 +51,9 @@ def drawn(n=120, p=15, m=8, seed=0, parents=3):
     return x, knockoffs(x, sigma, rng), y
 
 
-@pytest.mark.parametrize("name", STATISTICS)
-@pytest.mark.parametrize("rows", [None, 120.0])
+@pytest.mark.parametrize(
+    ("name", "rows"), [*((name, 120.0) for name in STATISTICS), ("ridge", None)]
+)
 def test_exchanging_changes_the_sign_and_nothing_else(name, rows):
     x, knockoff, y = drawn()
     own = np.array([-1, 4, -1, 0, -1, -1, 14, -1])
@@ -76,10 +81,11 @@ def test_a_target_itself_is_no_predictor(name):
     x, knockoff, _ = drawn()
     y = x[:, [4]]
     rest = np.delete(np.arange(15), 4)
-    joint = products(x, knockoff, y)
-    w = STATISTICS[name](Products(joint.gram, joint.cross, np.array([4])))
-    alone = products(x[:, rest], knockoff[:, rest], y)
-    alone = STATISTICS[name](Products(alone.gram, alone.cross))
+    joint = products(x, knockoff, y, np.array([4]))
+    # Penalties that depend on the number of predictors would differ.
+    fixed = {"penalty": 0.2} if name in ("ridge", "coefficient") else {}
+    w = STATISTICS[name](joint, **fixed)
+    alone = STATISTICS[name](products(x[:, rest], knockoff[:, rest], y), **fixed)
     assert np.isnan(w[4, 0])
     assert np.allclose(w[rest, 0], alone[:, 0], atol=1e-10)
 
@@ -97,6 +103,50 @@ def test_ridge_is_that_of_numpy(penalty):
     two = products(x, knockoff, y)
     b = np.abs(np.linalg.solve(two.gram + penalty * np.eye(30), two.cross))
     assert np.allclose(ridge(two, penalty), b[:15] - b[15:], atol=1e-10)
+
+
+@pytest.mark.parametrize(("n", "p"), [(60, 15), (25, 15)])
+def test_ridge_penalty_is_that_of_the_likelihood_of_rows(n, p):
+    """Restricted likelihood with the covariance of rows written out."""
+    x, knockoff, y = drawn(n=n, p=p)
+    two = products(x, knockoff, y)
+    z, y = standardised(np.hstack([x, knockoff])), standardised(y)
+    contrast = helmert(n)
+    z, y = contrast @ z, contrast @ y
+    likelihood = []
+    for h in SHARES:
+        covariance = h * z @ z.T / (2 * p) + (1 - h) * np.eye(n - 1)
+        quadratic = np.einsum("ij,ij->j", y, np.linalg.solve(covariance, y)) / (n - 1)
+        determinant = np.linalg.slogdet(covariance)[1]
+        likelihood.append(-8 * determinant - (n - 1) * np.log(quadratic).sum())
+    h = SHARES[np.argmax(likelihood)]
+    assert ridge_penalty(two) == pytest.approx((1 - h) / h * 2 * p / n, rel=1e-10)
+    assert np.array_equal(ridge(two), ridge(two, ridge_penalty(two)))
+
+
+def test_ridge_penalty_without_what_it_needs():
+    x, knockoff, y = drawn()
+    two = products(x, knockoff, y)
+    with pytest.raises(ValueError, match="rows"):
+        ridge_penalty(Products(two.gram, two.cross))
+    with pytest.raises(ValueError, match="rows"):
+        coefficient(Products(two.gram, two.cross))
+    inside = products(x, knockoff, x[:, :3], np.arange(3))
+    assert ridge_penalty(inside) == PENALTY
+    both = products(x, knockoff, np.hstack([x[:, :3], y]), np.r_[np.arange(3), np.full(8, -1)])
+    assert ridge_penalty(both) == ridge_penalty(two)
+
+
+def test_coefficient_is_the_lasso_of_rows():
+    x, knockoff, y = drawn(n=200, p=10, m=6)
+    two = products(x, knockoff, y)
+    z, y = standardised(np.hstack([x, knockoff])), standardised(y)
+    # The ridge as further rows; with divisor n the penalties agree.
+    rows = np.vstack([z, np.sqrt(200 * RIDGE) * np.eye(20)])
+    penalty = 0.5 * np.sqrt(2 * np.log(20) / 200)
+    model = Lasso(penalty * 200 / 220, fit_intercept=False, tol=1e-12, max_iter=100_000)
+    b = np.abs(model.fit(rows, np.vstack([y, np.zeros((20, 6))])).coef_.T)
+    assert np.allclose(coefficient(two), b[:10] - b[10:], atol=1e-8)
 
 
 def test_lasso_is_the_order_of_entry_in_scikit_learn():
@@ -137,7 +187,7 @@ def test_the_filter_keeps_its_rate(kind):
         two = products(x, knockoffs(x, sigma, rng), y)
         for name, statistic in STATISTICS.items():
             found, true = realised(q_values(statistic(two)), truth, np.array([0.1]))
-            share[name].append(false_share(found, true)[0])
+            share[name].append(fdp(found, true)[0])
             power[name].append(true[0] / truth.sum())
     for name in STATISTICS:
         assert np.mean(share[name]) <= 0.1 + 2 * np.std(share[name]) / np.sqrt(draws), name
@@ -181,7 +231,7 @@ def test_conditioning_on_a_confounder(name):
                 rows=len(y),
             )
             found, true = realised(q_values(STATISTICS[name](two)), truth, np.array([0.1]))
-            share[adjusted].append(false_share(found, true)[0])
+            share[adjusted].append(fdp(found, true)[0])
             if adjusted:
                 power.append(true[0] / truth.sum())
     assert np.mean(share[True]) <= 0.1 + 2 * np.std(share[True]) / np.sqrt(30)

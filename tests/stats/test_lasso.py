@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso, lars_path_gram
 
-from infocheck.stats.lasso import RIDGE, STOP, entry_scores
+from infocheck.stats.lasso import RIDGE, STOP, coefficients, entry_scores
 
 
 def correlations(n, p, m=30, *, factors=2, seed=0):
@@ -73,6 +73,50 @@ def test_conditions_of_the_optimum_hold_at_every_entry():
             assert slack.max() <= penalty + 1e-8
             assert slack[i] == pytest.approx(penalty, abs=1e-7)
             assert b[i] == pytest.approx(0, abs=1e-6)
+
+
+def test_coefficients_are_those_of_the_optimum():
+    """At one penalty for all and at one a target; 0 above the path."""
+    p = 20
+    _, _, gram, cross = correlations(100, p, m=6)
+    ridged = gram + RIDGE * np.eye(p)
+    penalty = np.array([0.02, 0.05, 0.1, 0.2, 0.3, 2.0])
+    each = coefficients(gram, cross, penalty, most=p)
+    every = coefficients(gram, cross, 0.05, most=p)
+    for j in range(6):
+        b = coordinate_descent(ridged, cross[:, j], penalty[j])
+        assert np.allclose(each[:, j], b, atol=1e-8)
+        assert np.allclose(every[:, j], coordinate_descent(ridged, cross[:, j], 0.05), atol=1e-8)
+    assert (each[:, :4] != 0).any(axis=0).all()
+    assert (each[:, 5] == 0).all()
+
+
+def test_coefficients_where_the_path_is_full():
+    """With ``most`` in it the path ends; the last one has only just entered."""
+    p = 20
+    _, _, gram, cross = correlations(100, p, m=4)
+    b = coefficients(gram, cross, 1e-4, most=5)
+    scores = entry_scores(gram, cross, stop=1e-4, most=5)
+    for j in range(4):
+        last = scores[scores[:, j] > 0, j].min()
+        expected = coordinate_descent(gram + RIDGE * np.eye(p), cross[:, j], last)
+        assert np.allclose(b[:, j], expected, atol=1e-7)
+        assert 0 < (b[:, j] != 0).sum() < 5
+
+
+def test_several_columns_may_be_closed_to_a_target():
+    p = 15
+    _, _, gram, cross = correlations(80, p, m=2)
+    own = np.array([[3, 7], [-1, -1]])
+    rest = np.delete(np.arange(p), [3, 7])
+    few = np.ix_(rest, rest)
+    scores = entry_scores(gram, cross, own)
+    assert np.isnan(scores[[3, 7], 0]).all()
+    assert np.allclose(scores[rest, :1], entry_scores(gram[few], cross[rest, :1]), atol=1e-12)
+    assert np.allclose(scores[:, 1:], entry_scores(gram, cross[:, 1:]), atol=1e-12)
+    b = coefficients(gram, cross, 0.1, own)
+    assert (b[[3, 7], 0] == 0).all()
+    assert np.allclose(b[rest, :1], coefficients(gram[few], cross[rest, :1], 0.1), atol=1e-12)
 
 
 def coordinate_descent(gram, r, penalty, sweeps=3000):
