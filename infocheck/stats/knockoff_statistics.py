@@ -236,15 +236,13 @@ def _most_probable(
 ) -> float:
     """The penalty, from shares of each target along each direction (k, m) and beyond them."""
     degrees = rows - 1.0
-    spread = values * rows / values.sum()
-    likelihood = []
-    for h in SHARES:
-        variance = h * spread + 1 - h
-        unexplained = (1 / variance) @ explained + rest / (1 - h)
-        constant = np.log(variance).sum() + (degrees - len(values)) * np.log1p(-h)
-        likelihood.append(-len(rest) * constant - degrees * np.log(unexplained).sum())
-    h = SHARES[np.argmax(likelihood)]
-    return float((1 - h) / h * values.sum() / rows)
+    h = SHARES[:, None]
+    variance = h * values * rows / values.sum() + 1 - h
+    unexplained = (1 / variance) @ explained + rest / (1 - h)
+    constant = np.log(variance).sum(axis=1) + (degrees - len(values)) * np.log1p(-SHARES)
+    likelihood = -len(rest) * constant - degrees * np.log(unexplained).sum(axis=1)
+    best = SHARES[np.argmax(likelihood)]
+    return float((1 - best) / best * values.sum() / rows)
 
 
 def lasso(products: Products) -> np.ndarray:
