@@ -5,8 +5,9 @@
 Regulators come in blocks of correlation .5 and share five latent factors; targets depend on about
 four of them each, which explain .3 of their variance. The peers take ``--peer-targets`` targets;
 their seconds for all targets are extrapolated in proportion. scikit-learn shares our Gram matrix
-and stops its path where ours stops; knockpy, where it is installed, works on rows and to the end
-of the path. Prints seconds, ratios, peak memory, and how many pairs are found at a rate of .1.
+and stops its path where ours stops, or after as many steps as ours may hold regulators; knockpy,
+where it is installed, works on rows, to the end of the path or with its cross-validated penalty.
+Prints seconds, ratios, peak memory, and how many pairs are found at a rate of .1.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def signed_maximum(entry: np.ndarray) -> np.ndarray:
     return np.maximum(entry[:p], entry[p:]) * np.sign(entry[:p] - entry[p:])
 
 
-def entries_of_lars(gram: np.ndarray, r: np.ndarray, rows: int) -> np.ndarray:
+def entries_of_lars(gram: np.ndarray, r: np.ndarray) -> np.ndarray:
     penalty, _, path = lars_path_gram(
         r, gram, n_samples=1, alpha_min=STOP * np.abs(r).max(), method="lasso", max_iter=MOST
     )
@@ -89,7 +90,7 @@ def peers(z: np.ndarray, y: np.ndarray, products: Products) -> dict[str, Callabl
     unscaled = products.gram * n
     found: dict[str, Callable[[int], object]] = {
         "scikit-learn lars_path_gram": lambda j: signed_maximum(
-            entries_of_lars(ridged, products.cross[:, j], n)
+            entries_of_lars(ridged, products.cross[:, j])
         ),
         "scikit-learn lasso_path": lambda j: lasso_path(
             z, y[:, j], eps=STOP, precompute=unscaled, Xy=products.cross[:, j] * n
@@ -112,7 +113,7 @@ def main() -> None:
     parser.add_argument("--regulators", type=int, default=334)
     parser.add_argument("--targets", type=int, default=4177)
     parser.add_argument("--peer-targets", type=int, default=10)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     n, m = options.rows, options.targets
     z, y, truth = drawn(n, options.regulators, m, np.random.default_rng(0))

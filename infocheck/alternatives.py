@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infocheck.hidden import strongest
 from infocheck.independence import effective_size, with_more_cells
 from infocheck.stats.scenarios import Perturbations, Prior, Scenario, World
 
@@ -23,8 +24,6 @@ PERTURBED, PERTURBED_SHARE, SHIFT = 20, 0.05, 2.0
 # Assumed of a prior network (conventions).
 PRIOR = Prior(precision=0.5, recall=0.5)
 COUPLINGS = (0.9, 0.6, 0.3)
-# Factors that may stand for a hidden one.
-FACTORS = ("batch", "donor", "condition", "cell_type")
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def alternatives(data: Dataset) -> list[Alternative]:
     rows, p = effective_size(data), data.panel.p
     perturbed = min(PERTURBED, p)
     each = _perturbed_rows(rows)
-    hidden = _strongest(data)[0]
+    hidden = strongest(data).name
     return [
         Alternative(MEASURED, "", Scenario(rows)),
         _deeper(data, rows),
@@ -95,7 +94,7 @@ def world(
     noise = data.moments.technical
     reliability = noise.reliability() if noise else np.ones(len(panel.genes))
     rows = effective_size(data)
-    _, shared, strength = _strongest(data)
+    hidden = strongest(data)
     return World(
         gram=gram,
         shrinkage=shrinkage,
@@ -104,8 +103,8 @@ def world(
         weights=weights,
         reliability=reliability[: panel.p],
         target_reliability=reliability[panel.sampled],
-        shared=shared,
-        strength=strength,
+        shared=hidden.shared,
+        strength=hidden.strength,
         perturbations=Perturbations(shift=SHIFT, rows=_perturbed_rows(rows), controls=rows),
     )
 
@@ -138,41 +137,3 @@ def _larger(data: Dataset, rows: float) -> list[Alternative]:
         Alternative("Twice the cells of the same donors", DO, Scenario(with_more_cells(data, 2.0))),
         Alternative("Twice the donors", DO, Scenario(2 * rows)),
     ]
-
-
-def _strongest(data: Dataset) -> tuple[str, np.ndarray, np.ndarray]:
-    """The measured factor that moves the median target most, else the first component.
-
-    Returns its name, the covariance of regulators with its part in each sampled target,
-    (p, m), and the variance of that part, (m,).
-    """
-    found = [_of_factor(data, name) for name in FACTORS if name in data.roles]
-    if found:
-        return max(found, key=lambda factor: float(np.median(factor[2])))
-    panel = data.panel
-    correlation = data.moments.total().correlation()
-    values, vectors = np.linalg.eigh(correlation[:, : panel.p])
-    first = vectors[:, -1]
-    loading = first @ correlation[:, panel.sampled] / np.sqrt(values[-1])
-    shared = np.sqrt(values[-1]) * np.outer(first, loading)
-    return "the first principal component of the regulators", shared, loading**2
-
-
-def _of_factor(data: Dataset, name: str) -> tuple[str, np.ndarray, np.ndarray]:
-    """From the means of its levels, in standard deviations of each gene."""
-    sums, total = data.moments.levels[name], data.moments.total()
-    n = sums.n.sum(axis=0)
-    sd = np.sqrt(total.variance())
-    used = n > 0
-    n = n[used]
-    centred = sums.total.sum(axis=0)[used] / n[:, None] - total.mean()
-    means = np.divide(centred, sd, out=np.zeros_like(centred), where=sd > 0)
-    weight = n / n.sum()
-    regulators, targets = means[:, : data.panel.p], means[:, data.panel.sampled]
-    raw = weight @ targets**2
-    # Level means differ by chance as well.
-    chance = (len(n) - 1) / max(data.n - 1, 1)
-    strength = np.maximum((raw - chance) / max(1 - chance, 1e-12), 0.0)
-    kept = np.sqrt(np.divide(strength, raw, out=np.zeros_like(raw), where=raw > 0))
-    shared = (regulators * weight[:, None]).T @ targets * kept
-    return data.roles[name].column, shared, strength

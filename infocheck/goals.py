@@ -86,6 +86,20 @@ GOALS = (
 # Only these need contrasts between conditions, so only these fall with an aliased one.
 _NEED_CONTRASTS = frozenset({"edge_direction", "perturbation_response"})
 
+# These are supported only by a selector whose false discovery rate holds on these regulators.
+_CALIBRATED = frozenset({"confident_edges", "regulator_targets"})
+
+_SUPPORTED = {
+    "modules": "Halves of the data that share no donor agree on them. Modules are groups of "
+    "genes that vary together, not regulation.",
+    **dict.fromkeys(
+        _CALIBRATED,
+        "A selector keeps its nominal false discovery rate on simulated targets of these "
+        "regulators and finds enough real ones. A hidden factor could still make most of them "
+        "false: no test on the same data sees it.",
+    ),
+}
+
 # What the upper bound ranks, for the goals that a ranking of edges measures. Modules are
 # no edges, and a bound for edges without direction says nothing of direction or response.
 BOUNDED = {
@@ -260,7 +274,7 @@ def _decide(
         )
 
     statuses = {link.status for link in links.values()}
-    supported = statuses == {Status.ENOUGH} and goal.key == "modules" and _donors_apart(results)
+    supported = statuses == {Status.ENOUGH} and _independently_shown(goal, states, results)
     if Status.LIMITING in statuses:
         verdict, readable = Answer.EXCLUDED, readable and (0, readable[1])
     elif Status.ERROR in statuses or statuses == {Status.NOT_ASSESSED}:
@@ -288,6 +302,7 @@ class _Link:
     status: Status
     reason: str
     multiple: float | None
+    check: str = ""
 
 
 def _link(goal: Goal, stage: Stage, state: StageState, results: Mapping[str, Result]) -> _Link:
@@ -299,7 +314,8 @@ def _link(goal: Goal, stage: Stage, state: StageState, results: Mapping[str, Res
     aliased = stage is Stage.CONFOUNDING and status is Status.LIMITING
     if aliased and goal.key not in _NEED_CONTRASTS:
         status = Status.BORDERLINE
-    return _Link(stage, status, state.reason, state.multiple)
+    check = state.result.name if state.result else ""
+    return _Link(stage, status, state.reason, state.multiple, check)
 
 
 def modules_sampling(results: Mapping[str, Result]) -> Verdict:
@@ -340,8 +356,9 @@ def regulator_verdicts(
 
     A regulator whose whole interval of reliability lies below the readable level
     is excluded by measurement. All others share the verdict of the goal
-    ``regulator_targets``; of those that predict no target, predictability is the
-    limiting stage. Columns: regulator, limited_by (stage or None), verdict.
+    ``regulator_targets``, but none is supported whose interval does not lie above it or that
+    predicts no target; of the latter predictability is the limiting stage. Columns:
+    regulator, limited_by (stage or None), verdict.
     """
     import pandas as pd
 
@@ -356,6 +373,11 @@ def regulator_verdicts(
     idle = _named(results, "predictability", lambda t: t["predicted_targets"] == 0)
     if goal.verdict is not Answer.EXCLUDED:
         table.loc[table["regulator"].isin(idle), "limited_by"] = Stage.PREDICTABILITY.value
+    if goal.verdict is Answer.SUPPORTED:
+        unsure = _named(
+            results, "reliability", lambda t: t["reliability_low"] < thresholds.READABLE
+        )
+        table.loc[table["regulator"].isin([*unsure, *idle]), "verdict"] = Answer.NOT_EXCLUDED.value
     unread = _named(results, "reliability", lambda t: t["reliability_high"] < thresholds.READABLE)
     inside = table["regulator"].isin(unread)
     table.loc[inside, "limited_by"] = Stage.MEASUREMENT.value
@@ -380,6 +402,29 @@ def _readable(results: Mapping[str, Result]) -> tuple[int, int] | None:
     return int((high >= thresholds.READABLE).sum()), len(high)
 
 
+def _independently_shown(
+    goal: Goal, states: Mapping[Stage, StageState], results: Mapping[str, Result]
+) -> bool:
+    """Does something beyond the path agree, as support of this goal needs?
+
+    Modules: halves that share no donor. Confident edges, and the targets of one
+    regulator: a selector that keeps its nominal rate on these regulators and finds
+    enough, and knowledge of how far mRNA stands for the regulator. Of a whole network,
+    direction and response expression alone shows nothing.
+    """
+    if goal.key == "modules":
+        return _donors_apart(results)
+    if goal.key not in _CALIBRATED:
+        return False
+    calibrated = results.get("fdr")
+    proxy = states[Stage.PROXY].status
+    return (
+        calibrated is not None
+        and calibrated.verdict.status is Status.ENOUGH
+        and proxy in (Status.ENOUGH, Status.BORDERLINE)
+    )
+
+
 def _donors_apart(results: Mapping[str, Result]) -> bool:
     """Did the halves of the stability check share no donor?"""
     result = results.get("stability")
@@ -391,17 +436,14 @@ def _donors_apart(results: Mapping[str, Result]) -> bool:
 def _lift(weakest: _Link, results: Mapping[str, Result]) -> str | None:
     """What would lift the weakest link; of one that was not assessed, what to bring."""
     if weakest.status is not Status.NOT_ASSESSED:
-        return lift.sentence(weakest.stage, results)
+        return lift.sentence(weakest.stage, results, weakest.check)
     _, bring, what = weakest.reason.partition("Bring ")
     return f"{bring}{what}" or None
 
 
 def _reason(goal: Goal, weakest: _Link, verdict: Answer, readable: tuple[int, int] | None) -> str:
     if verdict is Answer.SUPPORTED:
-        return (
-            "Halves of the data that share no donor agree on them. Modules are groups of "
-            "genes that vary together, not regulation."
-        )
+        return _SUPPORTED[goal.key]
     reason = weakest.reason
     if readable and verdict is Answer.NOT_EXCLUDED:
         kept = f"{readable[0]} of {readable[1]} regulators"

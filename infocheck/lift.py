@@ -27,6 +27,12 @@ REMEDIES = {
     "condition in a common batch are the least.",
     Stage.PROXY: "Protein, activity or perturbation data for the regulators.",
 }
+# Of a check that sets a stage beside another one.
+REMEDIES_OF_CHECKS = {
+    "fdr": "A selector that keeps its rate on these regulators, with labelled factors or "
+    "components removed from regulators and targets alike; fewer regulators that resemble each "
+    "other; more independent observations.",
+}
 PERTURB = "Perturb regulators, and label the perturbation of each observation."
 # The number of a stage is forecast only where a closed form exists.
 NOT_FORECAST = "The effect is not forecast."
@@ -91,10 +97,14 @@ class Gain:
         )
 
 
-def sentence(stage: Stage, results: Mapping[str, Result]) -> str:
-    """The remedy of a stage, and what twice of it would bring."""
+def sentence(stage: Stage, results: Mapping[str, Result], check: str = "") -> str:
+    """The remedy of a stage, and what twice of it would bring.
+
+    ``check`` is the check that set the stage, where it matters.
+    """
     found = gain(stage, results)
-    return f"{REMEDIES[stage]} {found.sentence if found else NOT_FORECAST}"
+    remedy = REMEDIES_OF_CHECKS.get(check, REMEDIES[stage])
+    return f"{remedy} {found.sentence if found else NOT_FORECAST}"
 
 
 def gain(stage: Stage | None, results: Mapping[str, Result]) -> Gain | None:

@@ -7,7 +7,7 @@ can be added (``a + b``), in any order and on any machine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Self
@@ -263,17 +263,8 @@ class _Pass:
 
     def run(self) -> Moments:
         data = self.data
-        seen, done = 0, 0
-        for offset, block in data.matrix.blocks():
-            kept = data.kept[offset : offset + block.shape[0]]
-            block = block if kept.all() else block[kept]
-            first, seen = seen, seen + block.shape[0]
-            low, high = max(first, self.start), min(seen, self.stop)
-            if low < high:
-                part = block[low - first : high - first]
-                self._add(_panel_values(part, data.panel.genes), np.arange(low, high))
-            done += len(kept)
-            data.engine.progress("Reading rows", done, data.n_obs)
+        for rows, raw in panel_blocks(data, self.start, self.stop):
+            self._add(raw, rows)
         g = len(data.panel.genes)
         empty = RowSample(np.empty(0, np.int64), np.empty((0, g)))
         return Moments(
@@ -292,7 +283,7 @@ class _Pass:
     def _add(self, raw: np.ndarray, rows: np.ndarray) -> None:
         data, splits = self.data, self.data.splits
         factor = None if data.size_factors is None else data.size_factors[rows]
-        values = raw if factor is None else np.log1p(raw / factor[:, None])
+        values = on_scale(data, raw, rows)
         inside = np.isin(rows, splits.sample, assume_unique=True)
         if inside.any():
             self.sampled.append(RowSample(rows[inside], values[inside]))
@@ -340,6 +331,34 @@ class _Pass:
         _add_noise(self.technical, self.data.splits.group[rows], parts)
         if self.strata is not None and self.stratum is not None:
             _add_noise(self.strata, self.stratum[rows], parts)
+
+
+def panel_blocks(
+    data: Dataset, start: int = 0, stop: int | None = None, *, step: str = "Reading rows"
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """One pass over the kept rows from ``start`` to ``stop``, block by block.
+
+    Yields positions among the kept rows, shape (b,), and the panel as it is stored, (b, g).
+    """
+    stop = data.n if stop is None else stop
+    seen, done = 0, 0
+    for offset, block in data.matrix.blocks():
+        kept = data.kept[offset : offset + block.shape[0]]
+        block = block if kept.all() else block[kept]
+        first, seen = seen, seen + block.shape[0]
+        low, high = max(first, start), min(seen, stop)
+        if low < high:
+            part = block[low - first : high - first]
+            yield np.arange(low, high), _panel_values(part, data.panel.genes)
+        done += len(kept)
+        data.engine.progress(step, done, data.n_obs)
+
+
+def on_scale(data: Dataset, raw: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Values of these rows on the scale of the analysis: log1p(c/s) of counts."""
+    if data.size_factors is None:
+        return raw
+    return np.log1p(raw / data.size_factors[rows][:, None])
 
 
 def fingerprints(values: np.ndarray, keys: np.ndarray) -> np.ndarray:

@@ -224,6 +224,15 @@ def whisker(axes, y: float, value: float, low: float, high: float, colour: str =
     axes.plot([value], [y], marker="o", markersize=9, color=PALETTE[colour][0])
 
 
+def curve(axes, x, y, low, high, colour: str, label: str) -> None:
+    """A line with its band, named at its right end."""
+    ink = PALETTE[colour][0]
+    axes.fill_between(x, low, high, color=ink, alpha=0.18, linewidth=0)
+    axes.plot(x, y, color=ink, linewidth=2.6, marker="o", markersize=6)
+    style = {"color": INK, "va": "center", "ha": "left"}
+    axes.annotate(label, (x[-1], y[-1]), (10, 0), textcoords="offset points", **style)
+
+
 def tile(axes, x: float, y: float, strength: float, colour: str = "c1") -> None:
     """A unit square around a point, the fuller the stronger (0 to 1)."""
     from matplotlib.patches import Rectangle

@@ -216,6 +216,28 @@ _ALL = (
         title="Powerful knockoffs via minimizing reconstructability",
         venue="Annals of Statistics 50:252-276",
     ),
+    Reference(
+        key="kernfeld2024",
+        authors="Kernfeld, E. and Keener, R. and Cahan, P. and Battle, A.",
+        year=2024,
+        title="Transcriptome data are insufficient to control false discoveries in regulatory "
+        "network inference",
+        venue="Cell Systems 15:709-724",
+    ),
+    Reference(
+        key="geurts2006",
+        authors="Geurts, P. and Ernst, D. and Wehenkel, L.",
+        year=2006,
+        title="Extremely randomized trees",
+        venue="Machine Learning 63:3-42",
+    ),
+    Reference(
+        key="strimmer2008",
+        authors="Strimmer, K.",
+        year=2008,
+        title="A unified approach to false discovery rate estimation",
+        venue="BMC Bioinformatics 9:303",
+    ),
 )
 
 REFERENCES = {reference.key: reference for reference in _ALL}

@@ -66,3 +66,9 @@ FILLED_DIRECTIONS = 1 / 3
 # Explanation only: another study is worth considering when it finds at least this share of
 # edges more, over its whole interval, and not worth doing when it cannot (convention).
 WORTH_GAIN = 0.02
+
+# A selector keeps its promise when at most this share is false where so much is promised
+# (measured in the preliminary study), and it can only be judged with so many discoveries.
+NOMINAL_FDR = 0.10
+REALISED_FDR_NEED = 0.15
+EXPECTED_DISCOVERIES = 10

@@ -59,8 +59,10 @@ def test_without_labels_the_first_component_stands_for_it():
     regulators = z[:, : data.panel.p]
     score = np.linalg.svd(regulators, full_matrices=False)[0][:, 0] * np.sqrt(data.n)
     loading = score @ z[:, data.panel.sampled] / data.n
-    assert real.strength == pytest.approx(loading**2, abs=1e-9)
-    expected = (regulators.T @ score / data.n)[:, None] * loading
+    chance = 1 / (data.n - 1)
+    strength = np.maximum((loading**2 - chance) / (1 - chance), 0)
+    assert real.strength == pytest.approx(strength, abs=1e-9)
+    expected = (regulators.T @ score / data.n)[:, None] * np.sign(loading) * np.sqrt(strength)
     assert np.abs(real.shared - expected).max() < 1e-9
 
 

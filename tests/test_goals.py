@@ -26,7 +26,8 @@ class Gate(Check):
 
 
 def result(name, status, estimate=None, need=None, tables=None):
-    check = by_name(name) if name in ("reliability", "stability", "confounding", "proxy") else None
+    known = ("reliability", "stability", "confounding", "fdr", "proxy")
+    check = by_name(name) if name in known else None
     verdict = Verdict(status=status, reason=f"{name} says so.", estimate=estimate, need=need)
     return Result(check=check, verdict=verdict, tables=tables or {})
 
@@ -100,6 +101,62 @@ def test_sound_data_support_modules_and_nothing_else():
     for key in ("edge_direction", "perturbation_response"):
         assert found[key].verdict is Answer.EXCLUDED
         assert found[key].limiting_stage is Stage.CONFOUNDING
+
+
+def calibrated(fdr=Status.ENOUGH, proxy=Status.ENOUGH):
+    return sound() | {"fdr": result("fdr", fdr, 0.1, 0.15), "proxy": result("proxy", proxy)}
+
+
+@pytest.mark.parametrize("proxy", [Status.ENOUGH, Status.BORDERLINE])
+def test_edges_are_supported_by_a_selector_that_keeps_its_rate(proxy):
+    found = decide(calibrated(proxy=proxy))
+    for key in ("confident_edges", "regulator_targets"):
+        assert found[key].verdict is Answer.SUPPORTED
+        assert found[key].limiting_stage is None
+        assert "hidden factor" in found[key].reason
+    assert found["whole_network"].verdict is Answer.NOT_EXCLUDED
+    assert found["edge_direction"].verdict is Answer.EXCLUDED
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        calibrated(proxy=Status.NOT_ASSESSED),
+        calibrated(proxy=Status.ERROR),
+        calibrated(fdr=Status.BORDERLINE),
+        calibrated(fdr=Status.NOT_ASSESSED),
+        {name: one for name, one in calibrated().items() if name != "fdr"},
+        calibrated() | {"specificity": gate(Stage.SPECIFICITY, Status.BORDERLINE)},
+    ],
+)
+def test_edges_are_not_supported_without_all_of_it(results):
+    assert decide(results)["confident_edges"].verdict is not Answer.SUPPORTED
+
+
+def test_a_rate_that_does_not_hold_is_no_exclusion():
+    found = decide(calibrated(fdr=Status.BORDERLINE))["confident_edges"]
+    assert found.verdict is Answer.NOT_EXCLUDED
+    assert found.limiting_stage is Stage.CONFOUNDING
+    assert found.reason == "fdr says so."
+    assert found.lift.startswith(lift.REMEDIES_OF_CHECKS["fdr"])
+
+
+def test_only_regulators_that_are_surely_read_are_supported():
+    results = calibrated()
+    regulators = pd.DataFrame(
+        {
+            "regulator": ["sure", "perhaps", "unread"],
+            "reliability_low": [0.5, 0.1, 0.01],
+            "reliability_high": [0.7, 0.4, 0.1],
+        }
+    )
+    results["reliability"].tables["regulators"] = regulators
+    found = goals.regulator_verdicts(results, decide(results)).set_index("regulator")["verdict"]
+    assert found.to_dict() == {
+        "sure": "supported",
+        "perhaps": "not_excluded",
+        "unread": "excluded",
+    }
 
 
 def test_modules_need_halves_without_a_common_donor():

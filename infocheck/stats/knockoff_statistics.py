@@ -95,15 +95,14 @@ class Products:
         spread = np.broadcast_to(np.asarray(variance, dtype=float), cross.shape[1:])
         before, spread_before = np.diag(inner), spread
         if confounders:
-            link = gram[predictors:, :predictors]
-            slope = np.linalg.lstsq(
-                gram[predictors:, predictors:],
-                np.hstack([link, cross[predictors:]]),
-                rcond=_LEAST,
-            )[0]
-            inner = inner - link.T @ slope[:, :predictors]
-            outer = outer - link.T @ slope[:, predictors:]
-            spread = spread - np.einsum("ij,ij->j", cross[predictors:], slope[:, predictors:])
+            # Confounders are scaled, so that none is lost beside one of larger units.
+            unit = _inverse_root(np.diag(gram)[predictors:], 0.0)
+            link = unit[:, None] * np.hstack([gram[predictors:, :predictors], cross[predictors:]])
+            between = unit[:, None] * gram[predictors:, predictors:] * unit
+            slope = np.linalg.lstsq(between, link, rcond=_LEAST)[0]
+            taken = link[:, :predictors].T @ slope
+            inner, outer = inner - taken[:, :predictors], outer - taken[:, predictors:]
+            spread = spread - np.einsum("ij,ij->j", link[:, predictors:], slope[:, predictors:])
             rows = None if rows is None else rows - confounders
         scale = _inverse_root(np.diag(inner), before)
         inner = inner * scale * scale[:, None]
@@ -133,7 +132,8 @@ class Products:
         return w
 
 
-def _inverse_root(variance: np.ndarray, before: np.ndarray) -> np.ndarray:
+def _inverse_root(variance: np.ndarray, before: np.ndarray | float) -> np.ndarray:
+    """One over the standard deviation; 0 where next to nothing is left of the variance."""
     kept = variance > _LEAST * before
     return np.divide(
         1.0, np.sqrt(np.where(kept, variance, 1.0)), where=kept, out=np.zeros(len(kept))
@@ -161,9 +161,10 @@ def ridge(products: Products, penalty: float | None = None) -> np.ndarray:
 
     Notes
     -----
-    One factorisation serves all targets. A penalty of its own for every target would
-    predict better, but the pool would then compare coefficients on different scales, and
-    fewer pairs are found.
+    One factorisation serves all targets; where Gram matrices differ between targets, pass
+    the penalty of one of them, which spares an eigendecomposition each. A penalty of its
+    own for every target would predict better, but the pool would then compare
+    coefficients on different scales, and fewer pairs are found.
     """
     if penalty is None:
         penalty = PENALTY if products.rows is None else ridge_penalty(products)
@@ -276,8 +277,9 @@ def coefficient(products: Products, penalty: float | None = None) -> np.ndarray:
 
     Notes
     -----
-    Finds more than :func:`lasso`: what enters a path first is often a regulator that
-    correlates with several true ones, and its coefficient shrinks once they are in.
+    Finds more than :func:`lasso` among correlated regulators: what enters a path early is
+    often a regulator, or knockoff, that correlates with several true ones; its coefficient
+    shrinks once they are in, its entry stays.
     """
     if penalty is None:
         if products.rows is None:

@@ -7,7 +7,8 @@ and the selection more powerful, as far as ``2Σ - S`` stays positive semidefini
 
 When it misleads: the false discovery rate holds for rows that are independent and follow the
 model. Gaussian knockoffs of strongly skewed or clustered values are not exchangeable with the
-originals, and a Σ estimated from few rows is not Σ.
+originals. Nor is a Σ estimated from few rows Σ itself: with hardly more rows than regulators the
+share of false discoveries exceeds its level even where all values are Gaussian.
 """
 
 from __future__ import annotations
@@ -59,9 +60,12 @@ def equicorrelated(sigma: np.ndarray) -> np.ndarray:
 def min_variance(sigma: np.ndarray, tolerance: float = 1e-9) -> np.ndarray:
     """s of least ``tr (2Σ-S)⁻¹ + Σ 1/s_j`` (MVR; Spector & Janson 2022).
 
-    That sum is proportional to ``tr Cov(X, X̃)⁻¹``, the total variance of the 2p least squares
-    coefficients of a target on regulators and knockoffs: as small as a knockoff allows.
-    At the minimum ``s_j² [(2Σ-S)⁻²]_jj = 1``, which keeps s within (0, 1].
+    That sum is ``tr Cov(X, X̃)⁻¹``: the total variance of the 2p least squares coefficients of a
+    target on regulators and knockoffs, up to the noise, as small as knockoffs allow. At the
+    minimum ``s_j² [(2Σ-S)⁻²]_jj = 1``, which keeps s within (0, 1].
+
+    A single s may be smaller than that of `equicorrelated` and the power still larger, for
+    combinations of knockoffs may not reproduce a regulator either.
 
     Parameters
     ----------

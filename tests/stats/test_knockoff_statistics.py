@@ -194,6 +194,23 @@ def test_the_filter_keeps_its_rate(kind):
         assert np.mean(power[name]) > 0.2, name
 
 
+def test_coefficients_find_more_than_entries_among_correlated_regulators():
+    power = {"lasso": [], "coefficient": []}
+    sigma = 0.7 * blocks(60, rho=0.3) + 0.3
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(300, 60)) @ np.linalg.cholesky(sigma).T
+        truth = np.zeros((60, 40), dtype=bool)
+        for column in truth.T:
+            column[rng.choice(60, 8, replace=False)] = True
+        y = 0.5 * x @ (truth * rng.choice([-1, 1], truth.shape)) + rng.normal(size=(300, 40))
+        two = products(x, knockoffs(x, sigma, rng), y)
+        for name, values in power.items():
+            _, true = realised(q_values(STATISTICS[name](two)), truth, np.array([0.1]))
+            values.append(true[0] / truth.sum())
+    assert np.mean(power["coefficient"]) > np.mean(power["lasso"]) + 0.1
+
+
 def confounded(rng, n=400, p=30, m=30):
     """One confounder drives all regulators and targets; two parents each."""
     c = rng.normal(size=(n, 1))
@@ -244,6 +261,7 @@ def test_given_is_regression_on_the_confounders():
     c = rng.normal(size=(90, 2))
     columns = rng.normal(size=(90, 8)) + c @ rng.normal(size=(2, 8))
     y = rng.normal(size=(90, 3)) + c @ rng.normal(size=(2, 3))
+    c *= [1.0, 1e7]  # units do not matter
     columns, y, c = (v - v.mean(axis=0) for v in (columns, y, c))
     every = np.hstack([columns, c])
     two = Products.given(every.T @ every / 90, every.T @ y / 90, 2, variance=y.var(axis=0), rows=90)

@@ -212,6 +212,14 @@ def test_swapping_a_regulator_with_its_knockoff_leaves_the_covariance(shape, met
         assert joint[np.ix_(order, order)] == pytest.approx(joint, abs=1e-10)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_objective_is_the_variance_of_all_coefficients(shape):
+    sigma = correlations(shape, 20)
+    model = Gaussian.of(sigma)
+    expected = np.trace(np.linalg.inv(joint_covariance(model)))
+    assert objective("min_variance", sigma, model.s) == pytest.approx(expected, rel=1e-8)
+
+
 def test_default_s_is_that_of_least_variance():
     sigma = correlations("factors", 20)
     assert np.array_equal(Gaussian.of(sigma).s, min_variance(sigma))
