@@ -275,8 +275,8 @@ def _use_words(strong: pd.DataFrame) -> list[str]:
         "- **Knockoffs alone**: they are knockoffs given the factors, so the rate is kept "
         f"({at('the factors', 'knockoffs', 'false_share')}). But what differs between regulator "
         "and knockoff drowns in what the factors do to targets. Two of three statistics find "
-        f"hardly anything (discoveries a world: {at('the factors', 'knockoffs', 'found', 0)}); ridge, "
-        "which fits the factors by all regulators together, keeps part of its power "
+        f"hardly anything (discoveries a world: {at('the factors', 'knockoffs', 'found', 0)}); "
+        "ridge, which fits the factors by all regulators together, keeps part of its power "
         f"({at('the factors', 'knockoffs', 'power')}).",
         "- **The statistic alone** does as well here with the factors themselves "
         f"({at('the factors', 'statistic', 'false_share')}), but nothing promises it. With 20 "
