@@ -20,8 +20,9 @@ from infocheck.stats.knockoffs import Gaussian
 from infocheck.stats.partial import MAX_SHRINKAGE, shrinkage_weight
 from infocheck.stats.sums import CrossSums
 
-# Clusters are looked for among this many leading principal components.
-DIRECTIONS = 10
+# Clusters are looked for among this many leading principal components. With ten, rows in the
+# hundreds no longer pay for the parameters of a second component.
+DIRECTIONS = 5
 # Starts of each fit, of which the best is kept.
 _STARTS = 3
 # With fewer rows correlations say nothing.

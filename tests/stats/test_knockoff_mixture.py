@@ -82,7 +82,7 @@ def test_knockoffs_stay_in_the_cluster_of_their_row():
 
 @pytest.mark.parametrize("clusters", [1, 2, 3])
 def test_number_of_clusters_is_found(clusters):
-    """By the information criterion in 7 or more of 8 draws, 300 rows, 30 columns (seeds 0 to 7)."""
+    """By the information criterion, in 7 of 8 draws of 300 rows (seeds 0 to 7)."""
     found = []
     for seed in range(8):
         rng = np.random.default_rng(seed)
