@@ -20,9 +20,9 @@ from infocheck.calibration import (
     PARTIAL,
     SHUFFLED,
     TREE_SELECTOR,
+    by_network,
     counted,
     counts,
-    hidden_factors,
     knockoffs_of,
     linear,
     rate_curve,
@@ -97,7 +97,7 @@ class Rows:
     known: np.ndarray | None
 
     @classmethod
-    def of(cls, data: Dataset, rng: np.random.Generator) -> Rows:
+    def of(cls, data: Dataset, hidden: Hidden, rng: np.random.Generator) -> Rows:
         sample, p = data.moments.sample, data.panel.p
         z = RegulatorScale.of(data).standardise(sample.values)
         members = np.sort(rng.choice(p, min(p, REGULATORS), replace=False))
@@ -106,9 +106,7 @@ class Rows:
         targets = linear(data, gram[np.ix_(members, members)], share, rng, members)
         noise = rng.standard_normal((len(z), len(share)))
         made = {"": targets.values(z, sample.rows, noise)}
-        for hidden in shown(hidden_factors(data)):
-            with_hidden = replace(targets, hidden=hidden)
-            made[hidden.name] = with_hidden.values(z, sample.rows, noise)
+        made[hidden.name] = replace(targets, hidden=hidden).values(z, sample.rows, noise)
         chosen, own = _real(data, members, rng)
         everything = standardised(sample.values)
         number = int(min(max(REMOVED), len(z) // 4, everything.shape[1] // 2))
@@ -123,11 +121,6 @@ class Rows:
             components=left,
             known=_known(data, sample.rows),
         )
-
-
-def shown(hidden: list[Hidden]) -> list[Hidden]:
-    """The labelled factor, if there is one, and the most components."""
-    return list({factor.name: factor for factor in (hidden[0], hidden[-1])}.values())
 
 
 def standardised(values: np.ndarray) -> np.ndarray:
@@ -222,8 +215,9 @@ class Left:
 
     ``basis`` (n, c) are orthonormal columns that were removed, or None; ``x`` and ``y``
     the rest of regulators and real targets, ``own`` where a target is among the regulators;
-    ``copies`` are knockoffs of ``x``, ``gram`` (2p, 2p) the correlations of both, and
-    ``weight`` the shrinkage of those of ``x``. ``zeta`` is noise for leaving one out.
+    ``copies`` are knockoffs of ``x``, ``both`` (n, 2p) the two side by side on one scale with
+    correlations ``gram``, and ``weight`` the shrinkage of those of ``x``.
+    ``zeta`` is noise for leaving one out.
     """
 
     basis: np.ndarray | None
@@ -233,6 +227,7 @@ class Left:
     weight: float
     y: np.ndarray
     own: np.ndarray
+    both: np.ndarray
     gram: np.ndarray
     zeta: np.ndarray
 
@@ -255,6 +250,7 @@ class Left:
             weight=weight,
             y=_without(rows.targets, basis),
             own=rows.own,
+            both=both,
             gram=both.T @ both / len(x),
             zeta=zeta,
         )
@@ -265,20 +261,19 @@ class Left:
         return len(self.x) - (0 if self.basis is None else self.basis.shape[1])
 
     def products(self, y: np.ndarray) -> Products:
-        both = np.hstack([self.x, standardised(self.copies)])
-        return Products(self.gram, both.T @ y / len(y), rows=self.n)
+        """With targets whose columns are standardised, shape (n, k)."""
+        return Products(self.gram, self.both.T @ y / len(y), rows=self.n)
 
     def simulated(
         self, values: np.ndarray, replicate: np.ndarray, statistic: str
     ) -> dict[str, np.ndarray]:
+        """q-values of simulated targets, each network on its own, by the same selectors."""
         found = self.products(_without(values, self.basis))
         w, p = STATISTICS[statistic](found), self.x.shape[1]
-        q = {name: np.empty(w.shape) for name in (KNOCKOFFS + statistic, CORRELATION)}
-        for number in np.unique(replicate):
-            here = replicate == number
-            q[KNOCKOFFS + statistic][:, here] = q_values(w[:, here])
-            q[CORRELATION][:, here] = correlation_q(found.cross[:p, here], self.n)
-        return q
+        return {
+            KNOCKOFFS + statistic: by_network(replicate, lambda c: q_values(w[:, c])),
+            CORRELATION: by_network(replicate, lambda c: correlation_q(found.cross[:p, c], self.n)),
+        }
 
     def real(self, statistic: str) -> dict[str, np.ndarray]:
         """q-values of real targets by knockoffs with one statistic, and by correlation."""

@@ -33,13 +33,16 @@ if TYPE_CHECKING:
 NOMINAL = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5])
 # Simulated networks, pairs in each, about, and limits to its targets.
 REPLICATES, PAIRS, FEWEST, MOST = 8, 4_000, 15, 40
+# Targets whose lasso paths are followed by one worker.
+BATCH = 128
 # Components that stand for a hidden factor.
 COMPONENTS = (1, 5, 10)
 # Step functions of single regulators that violate exchangeability most: this share of them,
 # and no fewer than that.
 WORST_SHARE, WORST_LEAST = 0.1, 10
-# Real targets in which discoveries are counted by the costly selectors.
-REAL_PAIRS = 100_000
+# Pairs of regulators and real targets in which discoveries are counted, about, and the least
+# number of targets.
+REAL_PAIRS, REAL_LEAST = 100_000, 150
 
 # Of the weight that estimates correlations best, the share that knockoffs are shrunk by: the
 # more, the less they resemble the regulators' own rows. It costs power where rows are few.
@@ -112,6 +115,8 @@ class Setting:
         Shrunken correlations of the regulators.
     knockoffs
         Of the same distribution.
+    hidden
+        Factors that stand for a hidden one.
     kinds
         Simulated targets by name; those with a hidden factor carry its name.
     sums
@@ -124,6 +129,7 @@ class Setting:
 
     model: Shrunken
     knockoffs: Gaussian
+    hidden: list[Hidden]
     kinds: Mapping[str, Linear | Steps]
     sums: KnockoffSums
     share: np.ndarray
@@ -139,10 +145,14 @@ class Setting:
         share, replicate = shares(data, gram, each, rng)
         kinds = {LINEAR: linear(data, gram, share, rng)}
         kinds[STEPS] = Steps(kinds[LINEAR].planted)
-        for hidden in hidden_factors(data):
-            kinds[hidden.name] = replace(kinds[LINEAR], hidden=hidden)
-        sums = knockoff_pass(data, knockoffs, kinds, int(rng.integers(2**32)))
-        return cls(model, knockoffs, kinds, sums, share, replicate)
+        hidden = hidden_factors(data)
+        for factor in hidden:
+            kinds[factor.name] = replace(kinds[LINEAR], hidden=factor)
+        there = data.panel.targets
+        few = min(len(there), max(REAL_PAIRS // data.panel.p, REAL_LEAST))
+        real = np.sort(rng.choice(there, few, replace=False))
+        sums = knockoff_pass(data, knockoffs, kinds, real, int(rng.integers(2**32)))
+        return cls(model, knockoffs, hidden, kinds, sums, share, replicate)
 
 
 def knockoffs_of(gram: np.ndarray, weight: float) -> Gaussian:
@@ -196,8 +206,6 @@ def select(
     replicate: np.ndarray,
     rng: np.random.Generator,
     engine_map: Callable,
-    *,
-    costly: bool = True,
 ) -> dict[str, np.ndarray]:
     """What every selector says of every pair: q-values by name, each of shape (p, m).
 
@@ -213,8 +221,6 @@ def select(
         Draws shuffled targets.
     engine_map
         Runs batches of targets.
-    costly
-        Follow lasso paths as well.
     """
     p, n = len(model.omega), products.rows
     m = products.cross.shape[1]
@@ -223,41 +229,39 @@ def select(
         "marginal": knockoff_statistics.marginal(products),
         "ridge": knockoff_statistics.ridge(products),
     }
-    null = None
-    if costly:
-        shuffled = shuffled_correlations(products.gram[:p, :p], n, m, rng)
-        batches = np.array_split(np.arange(m), max(1, m // 128))
+    gram = products.gram[:p, :p]
+    shuffled = shuffled_correlations(gram, n, m, rng)
 
-        def follow(batch: np.ndarray) -> tuple[np.ndarray, ...]:
-            part = Products(products.gram, products.cross[:, batch], rows=n)
-            gram = products.gram[:p, :p]
-            return (
-                knockoff_statistics.lasso(part),
-                knockoff_statistics.coefficient(part),
-                np.maximum(entry_scores(gram, r[:, batch]), 0.0),
-                np.maximum(entry_scores(gram, shuffled[:, batch]), 0.0),
-            )
-
-        w["lasso"], w["coefficient"], entry, null = (
-            np.hstack(part) for part in zip(*engine_map(follow, batches), strict=True)
+    def follow(batch: np.ndarray) -> tuple[np.ndarray, ...]:
+        part = replace(products, cross=products.cross[:, batch])
+        return (
+            knockoff_statistics.lasso(part),
+            knockoff_statistics.coefficient(part),
+            np.maximum(entry_scores(gram, r[:, batch]), 0.0),
+            np.maximum(entry_scores(gram, shuffled[:, batch]), 0.0),
         )
 
-    selected: dict[str, np.ndarray] = {}
-
-    def network(name: str, of: Callable[[np.ndarray], np.ndarray]) -> None:
-        q = np.empty((p, m))
-        for number in np.unique(replicate):
-            columns = np.flatnonzero(replicate == number)
-            q[:, columns] = of(columns)
-        selected[name] = q
-
-    network(CORRELATION, lambda c: correlation_q(r[:, c], n))
-    network(PARTIAL, lambda c: partial_q(model, r[:, c], n, nobody[c]))
-    if null is not None:
-        network(SHUFFLED, lambda c: shuffled_q(entry[:, c], null[:, c]))
+    parts = engine_map(follow, np.array_split(np.arange(m), max(1, m // BATCH)))
+    w["lasso"], w["coefficient"], entry, null = map(np.hstack, zip(*parts, strict=True))
+    selectors: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        CORRELATION: lambda c: correlation_q(r[:, c], n),
+        PARTIAL: lambda c: partial_q(model, r[:, c], n, nobody[c]),
+        SHUFFLED: lambda c: shuffled_q(entry[:, c], null[:, c]),
+    }
     for statistic, values in w.items():
-        network(KNOCKOFFS + statistic, lambda c, values=values: q_values(values[:, c]))
-    return selected
+        selectors[KNOCKOFFS + statistic] = lambda c, values=values: q_values(values[:, c])
+    return {name: by_network(replicate, of) for name, of in selectors.items()}
+
+
+def by_network(replicate: np.ndarray, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """q-values of all columns, each simulated network on its own, shape (p, m).
+
+    ``of`` makes those of some columns, (p, k).
+    """
+    numbers = np.unique(replicate)
+    parts = [np.flatnonzero(replicate == number) for number in numbers]
+    q = np.hstack([of(columns) for columns in parts])
+    return q[:, np.argsort(np.concatenate(parts), kind="stable")]
 
 
 def curves(setting: Setting, rng: np.random.Generator, engine_map: Callable) -> pd.DataFrame:
@@ -377,15 +381,11 @@ def _violators(products: Products) -> np.ndarray:
     return np.sort(np.argsort(-w.sum(axis=0), kind="stable")[:number])
 
 
-def discoveries(data: Dataset, setting: Setting, rng: np.random.Generator) -> pd.DataFrame:
+def discoveries(setting: Setting, rng: np.random.Generator, engine_map: Callable) -> pd.DataFrame:
     """What every selector finds among real targets that are no regulators."""
     found = setting.sums.products("real")
-    p, m = data.panel.p, found.cross.shape[1]
-    number = min(m, max(REAL_PAIRS // p, 150))
-    chosen = np.sort(rng.choice(m, number, replace=False))
-    part = Products(found.gram, found.cross[:, chosen], rows=found.rows)
-    network = np.zeros(number, int)
-    return counts(select(part, setting.model, network, rng, data.engine.map))
+    network = np.zeros(found.cross.shape[1], int)
+    return counts(select(found, setting.model, network, rng, engine_map))
 
 
 def counts(selected: Mapping[str, np.ndarray]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 # Labelled factors that may stand for a hidden one.
 FACTORS = ("batch", "donor", "condition", "cell_type")
-# How names of factors end that are no labelled ones.
-COMPONENT = "of the regulators"
 
 
 @dataclass(frozen=True)
@@ -66,6 +64,12 @@ class Hidden:
         return (z @ self.projection) @ self.loadings[:, like]
 
 
+def headline(factors: Sequence[Hidden]) -> Hidden:
+    """The labelled factor, if there is one, else the one of most columns."""
+    labelled = [factor for factor in factors if factor.level is not None]
+    return labelled[0] if labelled else max(factors, key=lambda factor: len(factor.spread))
+
+
 def strongest(data: Dataset) -> Hidden:
     """The labelled factor that moves the median target most, else the first component."""
     found = [_of_factor(data, name) for name in FACTORS if name in data.roles]
@@ -88,7 +92,7 @@ def components(data: Dataset, numbers: tuple[int, ...]) -> Iterator[Hidden]:
         words = f"first {number} principal components"
         words = "first principal component" if number == 1 else words
         yield Hidden(
-            name=f"the {words} {COMPONENT}",
+            name=f"the {words} of the regulators",
             level=None,
             projection=projection,
             cross=vectors[:, kept] * scale,

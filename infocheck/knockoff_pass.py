@@ -120,7 +120,7 @@ def products(lead: CrossSums, targets: TargetSums) -> Products:
 
 
 def knockoff_pass(
-    data: Dataset, knockoffs: Gaussian, kinds: Mapping[str, Targets], seed: int
+    data: Dataset, knockoffs: Gaussian, kinds: Mapping[str, Targets], real: np.ndarray, seed: int
 ) -> KnockoffSums:
     """Read the kept rows once more.
 
@@ -131,18 +131,20 @@ def knockoff_pass(
     knockoffs
         Of the regulators of the panel.
     kinds
-        Simulated targets by name; ``"real"`` is added: the targets of the panel.
+        Simulated targets by name.
+    real
+        Panel positions of the targets that are called ``"real"``.
     seed
         Of the noise of knockoffs and targets.
     """
-    p, panel = data.panel.p, data.panel
+    p = data.panel.p
     scale = RegulatorScale.of(data)
     shift = data.moments.shift
     half = data.splits.half[0].astype(int)
     halves = tuple(CrossSums.zeros(2 * p, 2 * p) for _ in range(2))
     steps = tuple(TargetSums.zeros(p, p) for _ in range(2))
     sums = {name: TargetSums.zeros(p, kind.m) for name, kind in kinds.items()}
-    sums["real"] = TargetSums.zeros(p, len(panel.targets))
+    sums["real"] = TargetSums.zeros(p, len(real))
     widest = max((kind.m for kind in kinds.values()), default=0)
 
     for rows, raw in panel_blocks(data, step="Reading rows for knockoffs"):
@@ -159,7 +161,7 @@ def knockoff_pass(
 
         def of_kind(name: str, z=z, both=both, rows=rows, noise=noise, values=values) -> None:
             if name == "real":
-                made = values[:, panel.targets] - shift[panel.targets]
+                made = values[:, real] - shift[real]
             else:
                 made = kinds[name].values(z, rows, noise[:, : kinds[name].m])
             sums[name].update(both, made)

@@ -9,8 +9,9 @@ import pytest
 
 from infocheck import adjustment
 from infocheck.adjustment import Left, Rows, standardised
-from infocheck.calibration import CORRELATION, KNOCKOFFS
+from infocheck.calibration import CORRELATION, KNOCKOFFS, hidden_factors
 from infocheck.dataset import Dataset
+from infocheck.hidden import headline
 from infocheck.moments import Moments
 from infocheck.simulate import simulate
 
@@ -33,6 +34,10 @@ def rows_with(x, y, own=None, **more):
         "known": None,
     }
     return Rows(**fields | more)
+
+
+def rows_of(data, rng):
+    return Rows.of(data, headline(hidden_factors(data)), rng)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +143,7 @@ def test_the_swap_test_sees_regulators_that_are_not_gaussian():
 
 def test_rows_of_a_data_set():
     data = opened(simulate(400, n_genes=120, n_regulators=20, donors=8, seed=8))
-    rows = Rows.of(data, np.random.default_rng(9))
+    rows = rows_of(data, np.random.default_rng(9))
     n, p = rows.regulators.shape
     assert (n, p) == (400, 20)
     assert set(rows.simulated) >= {""}
@@ -160,12 +165,12 @@ def test_labels_that_leave_no_rows_are_not_removed():
     adata = simulate(40, n_genes=60, n_regulators=8, donors=4, batches=2, seed=11)
     adata.obs["donor"] = [f"d{i // 2}" for i in range(40)]
     data = opened(adata, donor="donor")
-    assert Rows.of(data, np.random.default_rng(12)).known is None
+    assert rows_of(data, np.random.default_rng(12)).known is None
 
 
 def test_where_all_genes_are_regulators_they_are_targets():
     data = opened(simulate(150, n_genes=40, n_regulators=8, seed=13), regulators="all")
-    rows = Rows.of(data, np.random.default_rng(14))
+    rows = rows_of(data, np.random.default_rng(14))
     assert (rows.own >= 0).all()
     table = adjustment.among_regulators(rows, np.random.default_rng(15))
     assert table["selector"].nunique() == 7

@@ -40,7 +40,7 @@ def test_components_share_with_regulators_what_they_say(batches, number):
     assert np.abs(part.mean(axis=0)).max() < 1e-9
     assert part.var(axis=0) == pytest.approx(factor.strength, abs=1e-9)
     assert np.abs(z.T @ part / len(z) - factor.shared).max() < 1e-9
-    assert factor.name.endswith(hidden.COMPONENT)
+    assert factor.name.endswith("of the regulators")
 
 
 def test_a_labelled_factor_shares_with_regulators_what_it_says(batches):
@@ -49,7 +49,14 @@ def test_a_labelled_factor_shares_with_regulators_what_it_says(batches):
     z, part = parts(batches, factor)
     assert part.var(axis=0) == pytest.approx(factor.strength, abs=1e-9)
     assert np.abs(z.T @ part / len(z) - factor.shared).max() < 1e-9
-    assert not factor.name.endswith(hidden.COMPONENT)
+    assert factor.level is not None
+
+
+def test_the_headline_is_the_labelled_factor_else_most_components(batches):
+    few, many = hidden.components(batches, (1, 5))
+    labelled = hidden.strongest(batches)
+    assert hidden.headline([labelled, few, many]) is labelled
+    assert hidden.headline([few, many]) is many
 
 
 def test_chance_alone_has_no_strength():

@@ -36,7 +36,7 @@ def material(data):
     first = linear(data, gram, np.full(30, 0.4), np.random.default_rng(2))
     hidden = replace(first, hidden=hidden_factors(data)[0])
     kinds = {"linear": first, "steps": Steps(first.planted), "hidden": hidden}
-    return knockoffs_of(gram, 0.1), kinds
+    return knockoffs_of(gram, 0.1), kinds, data.panel.targets
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def sums(data, material):
 
 def test_sums_are_those_of_the_rows(data, material, sums):
     """All correlations against numpy's on rows in memory; to 1e-10."""
-    knockoffs, kinds = material
+    knockoffs, kinds, _ = material
     values, rows = data.moments.sample.values, data.moments.sample.rows
     assert len(rows) == data.n
     p = data.panel.p

@@ -20,7 +20,7 @@ from infocheck.calibration import (
     discoveries,
 )
 from infocheck.check import Check, Tables, require_rows
-from infocheck.hidden import COMPONENT
+from infocheck.hidden import headline
 from infocheck.plotting import Chart
 from infocheck.result import Stage, Status, Verdict
 from infocheck.stats.knockoff_filter import discovery_floor
@@ -85,7 +85,8 @@ class FalseDiscoveries(Check):
     def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
         require_rows(data, "to tell regulators of a target from others")
         setting = Setting.of(data, rng)
-        rows = adjustment.Rows.of(data, rng)
+        factor = headline(setting.hidden)
+        rows = adjustment.Rows.of(data, factor, rng)
         engine_map = data.engine.map
         tables = {
             "curves": pd.concat(
@@ -93,7 +94,7 @@ class FalseDiscoveries(Check):
                 ignore_index=True,
             ),
             "discoveries": (
-                discoveries(data, setting, rng)
+                discoveries(setting, rng, engine_map)
                 if len(data.panel.targets)
                 else adjustment.among_regulators(rows, rng)
             ),
@@ -102,16 +103,16 @@ class FalseDiscoveries(Check):
         tables["adjustment"] = adjustment.adjustment_curve(rows, statistic, FDR, rng, engine_map)
         tables["decoys"] = adjustment.decoys(rows, statistic, rng)
         tables["swaps"] = adjustment.swap_test(rows, rng)
-        return {"summary": self._summary(tables), **tables}
+        return {"summary": self._summary(tables, factor.name), **tables}
 
-    def _summary(self, tables: Tables) -> pd.DataFrame:
+    def _summary(self, tables: Tables, factor: str) -> pd.DataFrame:
         """The selector of the headline: what it keeps, what it finds, what a factor would do."""
         at = tables["curves"][tables["curves"]["nominal"] == FDR]
         selector = _recommended(at[at["selector"] != TREE_SELECTOR], self.need)
         own = at[at["selector"] == selector]
         plain = own[own["hidden"] == ""].set_index("targets").loc[[LINEAR, STEPS]]
         worst = plain.loc[plain["realised"].idxmax()]
-        hidden = _headline(own)
+        hidden = own[own["hidden"] == factor].iloc[0]
         real = tables["discoveries"]
         real = real[(real["selector"] == selector) & (real["nominal"] == FDR)]
         return pd.DataFrame(
@@ -124,7 +125,7 @@ class FalseDiscoveries(Check):
                     "realised_high": worst["realised_high"],
                     "worst_targets": worst.name,
                     "power": plain.loc[LINEAR, "power"],
-                    "hidden_factor": hidden["hidden"],
+                    "hidden_factor": factor,
                     "hidden_realised": hidden["realised"],
                     "hidden_realised_low": hidden["realised_low"],
                     "hidden_realised_high": hidden["realised_high"],
@@ -207,13 +208,6 @@ def _called(selector: str) -> str:
     if selector.startswith(KNOCKOFFS):
         return f"knockoffs with {_STATISTICS[detail]}"
     return f"edges chosen by {name} with {detail}"
-
-
-def _headline(own: pd.DataFrame) -> pd.Series:
-    """The labelled factor, which comes first; without one the most components."""
-    hidden = own[own["hidden"] != ""]
-    labelled = ~hidden["hidden"].str.endswith(COMPONENT)
-    return hidden[labelled].iloc[0] if labelled.any() else hidden.iloc[-1]
 
 
 def _hidden(row: pd.Series) -> str:
