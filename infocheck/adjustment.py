@@ -233,14 +233,26 @@ class Left:
 
     @classmethod
     def of(cls, rows: Rows, basis: np.ndarray | None, rng: np.random.Generator) -> Left:
-        x = _without(rows.regulators, basis)
+        return cls.between(rows.regulators, rows.targets, rows.own, basis, rng)
+
+    @classmethod
+    def between(
+        cls,
+        regulators: np.ndarray,
+        targets: np.ndarray,
+        own: np.ndarray,
+        basis: np.ndarray | None,
+        rng: np.random.Generator,
+    ) -> Left:
+        """Of regulators (n, p) and real targets (n, m)."""
+        x = _without(regulators, basis)
         sums = CrossSums.of(x, x.shape[1], fourth=True)
         gram = sums.correlation()
         gram[np.diag_indices(len(gram))] = 1.0
         weight = shrinkage_weight(sums)
         knockoffs = knockoffs_of(gram, weight)
         copies = knockoffs.draw(x, rng.standard_normal(x.shape))
-        zeta = rng.standard_normal(x.shape if (rows.own >= 0).any() else (len(x), 0))
+        zeta = rng.standard_normal(x.shape if (own >= 0).any() else (len(x), 0))
         both = np.hstack([x, standardised(copies)])
         return cls(
             basis=basis,
@@ -248,8 +260,8 @@ class Left:
             copies=copies,
             knockoffs=knockoffs,
             weight=weight,
-            y=_without(rows.targets, basis),
-            own=rows.own,
+            y=_without(targets, basis),
+            own=own,
             both=both,
             gram=both.T @ both / len(x),
             zeta=zeta,
@@ -322,6 +334,20 @@ class Left:
         both = np.hstack([self.x[:, others], standardised(copies)])
         y, n = self.y[:, [column]], len(self.y)
         return Products(both.T @ both / n, both.T @ y / n, rows=self.n)
+
+
+def knockoff_statistics(
+    data: Dataset, targets: np.ndarray, statistic: str, rng: np.random.Generator
+) -> np.ndarray:
+    """Statistic of knockoffs for targets at these panel positions, shape (p, m).
+
+    From the row sample; NaN for a target itself.
+    """
+    sample, p = data.moments.sample, data.panel.p
+    z = RegulatorScale.of(data).standardise(sample.values)
+    own = np.where(targets < p, targets, -1)
+    left = Left.between(z, sample.values[:, targets], own, None, rng)
+    return left.statistics((statistic,))[statistic]
 
 
 def _without(values: np.ndarray, basis: np.ndarray | None) -> np.ndarray:

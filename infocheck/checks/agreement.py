@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from infocheck import networks, plotting
+from infocheck.adjustment import knockoff_statistics
 from infocheck.check import Check, Tables, require_rows
 from infocheck.errors import NotAssessed
 from infocheck.independence import effective_size
@@ -24,14 +25,14 @@ from infocheck.stats.evaluation import (
     Ranking,
     Scores,
     against_null,
-    benjamini_hochberg,
-    correlation_p_values,
     null_networks,
     observed_fdr,
     ratio_interval,
     sign_consistency,
 )
+from infocheck.stats.knockoff_filter import q_values
 from infocheck.stats.partial import Shrunken, shrinkage_weight
+from infocheck.stats.selectors import correlation_q
 from infocheck.stats.spike_in import METHODS, panel_scores
 
 if TYPE_CHECKING:
@@ -44,8 +45,13 @@ MIN_EDGES = 5
 LEVELS = (0.05, 0.1, 0.2, 0.5)
 METHOD, BASELINE = "method", "baseline"
 
-# Raw statistics of all pairs, shape (p, m), and what makes q-values of those of a subset.
-Selector = tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]
+# Targets that knockoffs are asked for: as many as make so many pairs, within limits. Each that
+# is a regulator has knockoffs of its own.
+KNOCKOFF_PAIRS, KNOCKOFF_TARGETS = 100_000, (50, 300)
+KNOCKOFF_STATISTIC = "coefficient"
+
+# q-values of the pairs, by selector.
+Selected = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +78,7 @@ class Agreement(Check):
         "efron2004",
         "wilson1927",
         "quenouille1956",
+        "candes2018",
     )
     computed = (
         "All pairs of a regulator and a gene of the panel that the network can judge are ranked "
@@ -85,7 +92,8 @@ class Agreement(Check):
         "interval of the AUPR ratio is a jackknife over groups of targets. Two baselines know no "
         "regulator: they rank by how often the target is detected and by its variance. Observed "
         "false discovery rates are those of q-values computed on the pairs that can be judged "
-        "and no others. Signs are those of correlations."
+        "and no others; knockoffs are asked for at most 300 targets and 4,000 rows. Signs are "
+        "those of correlations."
     )
     misleads = (
         "The numbers depend on the class of the network more than on the data: the same "
@@ -106,7 +114,7 @@ class Agreement(Check):
             )
         require_rows(data, "to score pairs of genes")
         found = _judged(data, reference)
-        null_rng, interval_rng = rng.spawn(2)
+        null_rng, interval_rng, knockoff_rng = rng.spawn(3)
         signed, scores = _scores(data, found)
         rankings = {name: Ranking.of_scores(values) for name, values in scores.items()}
         nulls = null_networks(
@@ -123,7 +131,7 @@ class Agreement(Check):
         tables = {
             "methods": _methods(rankings, scored, found, interval_rng),
             "random_networks": networks.beside(networks.null_table(scored, nulls)),
-            "fdr": _fdr(data, signed, found),
+            "fdr": _fdr(selectors(data, signed, found, knockoff_rng), found),
             "network": _facts(reference, found, nulls),
         }
         if (found.sign != 0).any():
@@ -190,23 +198,38 @@ class Agreement(Check):
         }
 
 
-def selectors(data: Dataset, r: np.ndarray) -> dict[str, Selector]:
-    """What an analyst would cut a list with, by name.
+def selectors(data: Dataset, r: np.ndarray, found: Judged, rng: np.random.Generator) -> Selected:
+    """What an analyst would cut a list with: q-values of the pairs that can be judged.
 
-    Each has raw statistics of the pairs and a function that makes q-values of any part of
-    them: q-values of all pairs, filtered, would not hold on a part.
+    They are computed on these pairs alone: q-values of all pairs, filtered, would not hold
+    on a part. NaN where a pair was not looked at.
 
     Parameters
     ----------
     r
-        Correlations of the pairs, any shape; the statistics have the same.
+        Correlations of the pairs.
     """
-    found = {"BH on correlation": (correlation_p_values(r, data.n), benjamini_hochberg)}
+    q = {"BH on correlation": correlation_q(r, data.n)}
     independent = effective_size(data)
     if 3 <= independent < 0.95 * data.n:
-        p_values = correlation_p_values(r, independent)
-        found["BH on correlation, effective observations"] = (p_values, benjamini_hochberg)
-    return found
+        q["BH on correlation, effective observations"] = correlation_q(r, independent)
+    regulators, targets = _positions(data, found)
+    number = int(np.clip(KNOCKOFF_PAIRS // data.panel.p, *KNOCKOFF_TARGETS))
+    chosen = np.sort(rng.choice(len(targets), min(number, len(targets)), replace=False))
+    w = np.full((data.panel.p, len(targets)), np.nan)
+    w[:, chosen] = knockoff_statistics(data, targets[chosen], KNOCKOFF_STATISTIC, rng)
+    row, column = found.pairs.all()
+    q["knockoffs with lasso coefficients"] = q_values(w[regulators[row], column])
+    return q
+
+
+def _positions(data: Dataset, found: Judged) -> tuple[np.ndarray, np.ndarray]:
+    """Panel positions of the regulators and of the targets of the network."""
+    place = {name: at for at, name in enumerate(data.names(np.arange(len(data.panel.genes))))}
+    return (
+        np.array([place[name] for name in found.regulators]),
+        np.array([place[name] for name in found.targets]),
+    )
 
 
 def _judged(data: Dataset, reference: Reference) -> Judged:
@@ -255,9 +278,7 @@ def _nothing(data: Dataset, reference: Reference, names: np.ndarray) -> str:
 def _scores(data: Dataset, found: Judged) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Correlation of every pair, and its score by each method and baseline, shape (pairs,)."""
     panel = data.panel
-    place = {name: at for at, name in enumerate(data.names(np.arange(len(panel.genes))))}
-    regulators = np.array([place[name] for name in found.regulators])
-    targets = np.array([place[name] for name in found.targets])
+    regulators, targets = _positions(data, found)
     correlation = data.moments.total().correlation()
     gram, r = correlation[:, : panel.p], correlation[:, targets]
     shrinkage = shrinkage_weight(data.moments.half(0, 0) + data.moments.half(0, 1))
@@ -295,20 +316,20 @@ def _methods(
     return pd.DataFrame(records)
 
 
-def _fdr(data: Dataset, r: np.ndarray, found: Judged) -> pd.DataFrame:
+def _fdr(selected: Selected, found: Judged) -> pd.DataFrame:
     """What each selector finds at a nominal rate, and how much of it is no edge."""
     true = np.zeros(found.pairs.size, dtype=bool)
     true[found.positions] = True
     records = []
-    for name, (statistic, to_q) in selectors(data, r).items():
-        q = to_q(statistic)
+    for name, q in selected.items():
         for level in LEVELS:
-            chosen = true[q <= level]
+            chosen = true[q <= level * (1 + 1e-12)]
             share, low, high = observed_fdr(chosen)
             records.append(
                 {
                     "selector": name,
                     "nominal_fdr": level,
+                    "pairs": int(np.isfinite(q).sum()),
                     "found": len(chosen),
                     "edges": int(chosen.sum()),
                     "observed_fdr": share,

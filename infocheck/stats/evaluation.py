@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import digamma
-from scipy.stats import false_discovery_control, t
 
 from infocheck.stats.resampling import jackknife_error, t_interval, wilson
 
@@ -471,24 +470,6 @@ def sign_consistency(sign: np.ndarray, predicted: np.ndarray) -> tuple[float, fl
 
 def _consistent(sign: np.ndarray, predicted: np.ndarray) -> float:
     return sign_consistency(sign, predicted)[0]
-
-
-def correlation_p_values(r: np.ndarray, rows: float) -> np.ndarray:
-    """Two-sided p-values of correlations of ``rows`` observations (Student's t).
-
-    NaN with fewer than three rows. Misleads where rows are dependent: give the effective
-    number of them.
-    """
-    freedom = rows - 2
-    if freedom <= 0:
-        return np.full(np.shape(r), np.nan)
-    size = np.minimum(np.abs(r), 1 - 1e-15)
-    return 2 * t.sf(size * np.sqrt(freedom / (1 - size**2)), freedom)
-
-
-def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
-    """q-values of these tests and no others (Benjamini & Hochberg 1995)."""
-    return false_discovery_control(p_values) if len(p_values) else np.array([])
 
 
 def observed_fdr(true: np.ndarray) -> tuple[float, float, float]:

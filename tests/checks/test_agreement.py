@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import infocheck
-from infocheck.checks.agreement import DRAWS, Agreement, selectors
+from infocheck.checks.agreement import DRAWS, Agreement
 from infocheck.dataset import Dataset
 from infocheck.errors import InputError
 from infocheck.moments import Moments
@@ -130,13 +130,17 @@ def test_discoveries_are_those_of_the_testable_pairs(result, data, truth):
     assert part["found"].max() < fdr["found"].max()
 
 
-def test_a_further_selector_is_one_more_entry(data):
-    r = np.linspace(-0.9, 0.9, 11)
-    for statistic, to_q in selectors(data, r).values():
-        assert statistic.shape == r.shape
-        q = to_q(statistic[:5])
-        assert q.shape == (5,)
-        assert ((q >= 0) & (q <= 1)).all()
+def test_knockoffs_keep_their_rate_where_nothing_is_hidden():
+    """The simulated network alone makes genes vary together; pairs of it and no others."""
+    adata = simulate(800, n_genes=120, n_regulators=20, depth=30_000, batch_share=0, seed=2)
+    opened = Dataset.open(adata)
+    made = run(opened.with_moments(Moments.of(opened)), adata.uns["network"])
+    table = made.tables["fdr"].set_index(["selector", "nominal_fdr"])
+    found = table.loc[("knockoffs with lasso coefficients", 0.2)]
+    assert found["found"] > 10
+    assert found["observed_fdr_low"] < 0.3
+    assert found["observed_fdr"] < table.loc[("BH on correlation", 0.2), "observed_fdr"]
+    assert found["pairs"] <= table["pairs"].max()
 
 
 def test_a_second_source_leaves_disputed_pairs_out(data, truth, result):

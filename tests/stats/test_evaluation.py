@@ -7,9 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from scipy.stats import chisquare, pearsonr
+from scipy.stats import chisquare
 from sklearn.metrics import average_precision_score, roc_auc_score
-from statsmodels.stats.multitest import multipletests
 
 from infocheck.stats.evaluation import (
     REWIRED,
@@ -17,8 +16,6 @@ from infocheck.stats.evaluation import (
     Pairs,
     Ranking,
     against_null,
-    benjamini_hochberg,
-    correlation_p_values,
     null_networks,
     observed_fdr,
     ratio_interval,
@@ -293,25 +290,6 @@ def test_signs_that_are_unknown_do_not_count():
     assert (share, number) == (2 / 3, 3)
     assert low < share < high
     assert np.isnan(sign_consistency(np.zeros(3), np.ones(3))[0])
-
-
-def test_p_and_q_values_equal_other_packages():
-    rng = np.random.default_rng(31)
-    x, y = rng.normal(size=(2, 40))
-    r, p = pearsonr(x, y)
-    assert correlation_p_values(np.array([r]), 40)[0] == pytest.approx(p, rel=1e-9)
-    assert np.isfinite(correlation_p_values(np.array([1.0, -1.0]), 40)).all()
-    assert np.isnan(correlation_p_values(np.array([0.5]), 2)).all()
-    values = rng.random(200) ** 2
-    expected = multipletests(values, method="fdr_bh")[1]
-    assert benjamini_hochberg(values) == pytest.approx(expected)
-    assert len(benjamini_hochberg(np.array([]))) == 0
-
-
-def test_q_values_of_a_part_are_not_those_of_all_filtered():
-    p_values = np.array([0.001, 0.02, 0.03, *np.linspace(0.1, 1, 97)])
-    part = benjamini_hochberg(p_values[:3])
-    assert all(a < b for a, b in zip(part, benjamini_hochberg(p_values)[:3], strict=True))
 
 
 def test_observed_false_discoveries():
