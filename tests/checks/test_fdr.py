@@ -30,7 +30,7 @@ def gaussian(x, y):
     p, m = x.shape[1], y.shape[1]
     names = [f"R{i}" for i in range(p)] + [f"t{i}" for i in range(m)]
     return ad.AnnData(
-        np.hstack([x, y]) + 50,
+        np.hstack([x, y]),
         var=pd.DataFrame({"is_regulator": np.arange(p + m) < p}, index=names),
     )
 
