@@ -118,13 +118,11 @@ class Setting:
     hidden
         Factors that stand for a hidden one.
     kinds
-        Simulated targets by name; those with a hidden factor carry its name.
+        Simulated targets by name.
     sums
         What the third pass kept.
-    share
-        Explained variance of every simulated target, shape (m,).
     replicate
-        Simulated network that it belongs to, shape (m,).
+        Simulated network that a target belongs to, shape (m,).
     """
 
     model: Shrunken
@@ -132,7 +130,6 @@ class Setting:
     hidden: list[Hidden]
     kinds: Mapping[str, Linear | Steps]
     sums: KnockoffSums
-    share: np.ndarray
     replicate: np.ndarray
 
     @classmethod
@@ -147,12 +144,13 @@ class Setting:
         kinds[STEPS] = Steps(kinds[LINEAR].planted)
         hidden = hidden_factors(data)
         for factor in hidden:
-            kinds[factor.name] = replace(kinds[LINEAR], hidden=factor)
+            # A column may have any name, that of another kind of targets as well.
+            kinds[f"{LINEAR}, {factor.name}"] = replace(kinds[LINEAR], hidden=factor)
         there = data.panel.targets
         few = min(len(there), max(REAL_PAIRS // data.panel.p, REAL_LEAST))
         real = np.sort(rng.choice(there, few, replace=False))
         sums = knockoff_pass(data, knockoffs, kinds, real, int(rng.integers(2**32)))
-        return cls(model, knockoffs, hidden, kinds, sums, share, replicate)
+        return cls(model, knockoffs, hidden, kinds, sums, replicate)
 
 
 def knockoffs_of(gram: np.ndarray, weight: float) -> Gaussian:

@@ -190,3 +190,37 @@ def test_intervals_are_those_of_student(confounding, protein):
     mean, low, high = confounding.interval(pd.Series(values))
     assert (mean, low, high) == pytest.approx((0.25, 0.25 - half, 0.25 + half), abs=1e-6)
     assert protein.words(values) == f"0.25 ({low:.2f} to {high:.2f})"
+
+
+def test_calibration_goes_from_a_data_set_to_the_page(tmp_path):
+    """A simulated data set with its network: every table of the page has its row."""
+    from infocheck.simulate import simulate
+
+    calibration = script("calibration")
+    adata = simulate(300, n_genes=100, n_regulators=15, depth=20_000, seed=1)
+    adata.write_h5ad(tmp_path / "made.h5ad")
+    adata.uns["network"].to_csv(tmp_path / "made.network.csv", index=False)
+    kept, seen = calibration.measured(tmp_path, "made", "simulator truth")
+    assert set(kept["data"]) == set(seen["data"]) == {"made"}
+    assert kept["chosen"].any()
+    assert kept["headline"].any()
+    text = calibration.page(kept, seen, 1.0)
+    assert "nan" not in text
+    assert text.count("| made |") >= 2
+    _, nothing = calibration.measured(tmp_path, "made", "generic prior")
+    assert nothing.empty
+
+
+@pytest.mark.shared
+def test_calibration_is_what_the_table_says(shared):
+    calibration = script("calibration")
+    name = "dream4_10_net1_timeseries"
+    if not (shared / "data" / f"{name}.h5ad").exists():
+        pytest.skip(f"{name} is not here")
+    kept, _ = calibration.measured(shared / "data", name, "simulator truth")
+    saved = pd.read_csv(FOLDER / "calibration.csv").fillna({"hidden": ""})
+    saved = saved[saved["data"] == name].reset_index(drop=True)
+    assert list(saved["selector"]) == list(kept["selector"])
+    # Rounding on another machine may move a pair or two of few.
+    difference = np.abs(saved["realised"].to_numpy() - kept["realised"].to_numpy())
+    assert np.median(difference) < 0.02
