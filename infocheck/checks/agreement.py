@@ -49,6 +49,7 @@ METHOD, BASELINE = "method", "baseline"
 # is a regulator has knockoffs of its own.
 KNOCKOFF_PAIRS, KNOCKOFF_TARGETS = 100_000, (50, 300)
 KNOCKOFF_STATISTIC = "coefficient"
+CORRELATION, KNOCKOFFS = "BH on correlation", "knockoffs with lasso coefficients"
 
 # q-values of the pairs, by selector.
 Selected = dict[str, np.ndarray]
@@ -185,7 +186,7 @@ class Agreement(Check):
             axes.set_xlim(left=0)
             axes.set_xlabel("AUPR over prevalence")
 
-        return {
+        charts = {
             "agreement": Chart(
                 title=f"{_upper(best['method'])} reaches {best['aupr_ratio']:.2f} times the AUPR "
                 f"of guessing on {facts['testable_edges']:,.0f} edges of class {facts['class']}.",
@@ -196,6 +197,49 @@ class Agreement(Check):
                 height=1.3 + 0.75 * len(methods),
             )
         }
+        observed = _observed_chart(tables)
+        return charts | ({"observed": observed} if observed else {})
+
+
+def _observed_chart(tables: Tables) -> Chart | None:
+    """Observed against nominal share of false discoveries; None where nothing was found."""
+    table = tables["fdr"]
+    number = ["nominal_fdr", "found", "observed_fdr", "observed_fdr_low", "observed_fdr_high"]
+    table = table[table["selector"].isin((CORRELATION, KNOCKOFFS)) & (table["found"] > 0)]
+    if table.empty:
+        return None
+    table = table.astype(dict.fromkeys(number, float))
+    shown = {name: table[table["selector"] == name] for name in dict.fromkeys(table["selector"])}
+    said = "; ".join(
+        f"{name} at a nominal {row['nominal_fdr']:.0%} finds {row['found']:,.0f} pairs, "
+        f"{row['observed_fdr']:.0%} of them no known edge"
+        for name, row in (
+            (name, part.iloc[(part["nominal_fdr"] - 0.1).abs().argmin()])
+            for name, part in shown.items()
+        )
+    )
+
+    def draw(axes, width: float) -> None:
+        for (name, part), colour in zip(shown.items(), ("c2", "c1"), strict=False):
+            values = (part[key].to_numpy() for key in number if key != "found")
+            plotting.curve(
+                axes, *values, colour, "Correlation" if name == CORRELATION else "Knockoffs"
+            )
+        plotting.diagonal(axes, 0.0, max(LEVELS), "As promised")
+        axes.set(xlim=(0, max(LEVELS) * 1.25), ylim=(0, 1.02))
+        axes.xaxis.set_major_formatter(plotting.percent())
+        axes.yaxis.set_major_formatter(plotting.percent())
+        axes.set_xlabel("Nominal rate")
+        axes.set_ylabel("No known edge among what is found")
+
+    return Chart(
+        title=f"{_upper(said)}.",
+        caption="Among the pairs that the network can judge and no others: share of what a "
+        "selector finds that is no known edge, with 95% bands, against the rate that it promises. What "
+        "nobody has studied counts as no edge, so that real networks show too much.",
+        draw=draw,
+        height=4.4,
+    )
 
 
 def selectors(data: Dataset, r: np.ndarray, found: Judged, rng: np.random.Generator) -> Selected:
@@ -209,17 +253,17 @@ def selectors(data: Dataset, r: np.ndarray, found: Judged, rng: np.random.Genera
     r
         Correlations of the pairs.
     """
-    q = {"BH on correlation": correlation_q(r, data.n)}
+    q = {CORRELATION: correlation_q(r, data.n)}
     independent = effective_size(data)
     if 3 <= independent < 0.95 * data.n:
-        q["BH on correlation, effective observations"] = correlation_q(r, independent)
+        q[f"{CORRELATION}, effective observations"] = correlation_q(r, independent)
     regulators, targets = _positions(data, found)
     number = int(np.clip(KNOCKOFF_PAIRS // data.panel.p, *KNOCKOFF_TARGETS))
     chosen = np.sort(rng.choice(len(targets), min(number, len(targets)), replace=False))
     w = np.full((data.panel.p, len(targets)), np.nan)
     w[:, chosen] = knockoff_statistics(data, targets[chosen], KNOCKOFF_STATISTIC, rng)
     row, column = found.pairs.all()
-    q["knockoffs with lasso coefficients"] = q_values(w[regulators[row], column])
+    q[KNOCKOFFS] = q_values(w[regulators[row], column])
     return q
 
 

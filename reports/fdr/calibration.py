@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from infocheck import Dataset
-from infocheck.calibration import KNOCKOFFS, LINEAR, STEPS
-from infocheck.checks.agreement import Agreement
+from infocheck.calibration import CORRELATION, KNOCKOFFS, LINEAR, STEPS
+from infocheck.checks import agreement
 from infocheck.checks.fdr import FalseDiscoveries
 from infocheck.engine import Engine
 from infocheck.moments import Moments
@@ -59,9 +59,9 @@ def measured(path: Path, name: str, gold: str) -> tuple[pd.DataFrame, pd.DataFra
         network = path / f"{name}.network.csv"
         if gold in CLASSES and network.exists():
             reference = read_reference(network, network_class=CLASSES[gold])
-            agreement = Agreement().run(data.with_network(reference), 0)
-            if "fdr" in agreement.tables:
-                seen = agreement.tables["fdr"].assign(**facts, gold=CLASSES[gold])
+            scored = agreement.Agreement().run(data.with_network(reference), 0)
+            if "fdr" in scored.tables:
+                seen = scored.tables["fdr"].assign(**facts, gold=CLASSES[gold])
     return kept, seen
 
 
@@ -147,8 +147,8 @@ def _observed(kept: pd.DataFrame, seen: pd.DataFrame) -> str:
     ]
     simulated = kept[kept["hidden"] == ""].groupby(["data", "selector"])["realised"].max()
     names = {
-        "BH on correlation": "correlation, Benjamini-Hochberg",
-        "knockoffs with lasso coefficients": f"{KNOCKOFFS}coefficient",
+        agreement.CORRELATION: CORRELATION,
+        agreement.KNOCKOFFS: f"{KNOCKOFFS}{agreement.KNOCKOFF_STATISTIC}",
     }
     at = seen[(seen["nominal_fdr"] == NOMINAL) & seen["selector"].isin(names)]
     for row in at[at["found"] >= LISTED].itertuples():

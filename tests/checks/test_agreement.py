@@ -157,6 +157,9 @@ def test_knockoffs_keep_their_rate_where_nothing_is_hidden():
     assert found["observed_fdr"] < 0.3
     assert table.loc[("BH on correlation", 0.2), "observed_fdr"] > 0.6
     assert found["pairs"] == table["pairs"].max()
+    chart = Agreement().plot(made.tables)["observed"]
+    assert "BH on correlation at a nominal 10%" in chart.title
+    assert chart.svg("observed").startswith("<svg")
 
 
 def test_a_second_source_leaves_disputed_pairs_out(data, truth, result):
