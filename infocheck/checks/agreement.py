@@ -235,8 +235,8 @@ def _observed_chart(tables: Tables) -> Chart | None:
     return Chart(
         title=f"{_upper(said)}.",
         caption="Among the pairs that the network can judge and no others: share of what a "
-        "selector finds that is no known edge, with 95% bands, against the rate that it promises. What "
-        "nobody has studied counts as no edge, so that real networks show too much.",
+        "selector finds that is no known edge, with 95% bands, against the rate that it promises. "
+        "What nobody has studied counts as no edge, so that real networks show too much.",
         draw=draw,
         height=4.4,
     )
