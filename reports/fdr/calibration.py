@@ -84,7 +84,9 @@ def page(kept: pd.DataFrame, seen: pd.DataFrame, seconds: float) -> str:
         "## Against known networks",
         "Pairs that the network can judge and no others, at the same nominal rate. A list of "
         "known edges counts what nobody has studied as false, so real networks show too much; "
-        "those of simulators are the truth. The selector's simulated share stands beside.",
+        "those of simulators are the truth. Where regulators are targets as well, as in most "
+        "simulated networks, a dependence is found from both sides, and one of them is the wrong "
+        "direction. The selector's simulated share stands beside.",
         _observed(kept, seen),
     ]
     return "\n\n".join(parts) + "\n"
