@@ -192,9 +192,10 @@ def linear(
 
 
 def hidden_factors(data: Dataset) -> list[Hidden]:
-    """The strongest measured factor, if any is labelled, then components."""
+    """The strongest measured factor, if any moves the median target, then components."""
     first = strongest(data)
-    found = [first] if first.level is not None else []
+    moves = first.level is not None and np.median(first.strength) > 0
+    found = [first] if moves else []
     return [*found, *components(data, tuple(k for k in COMPONENTS if k < data.panel.p))]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from infocheck import hidden
+from infocheck.calibration import hidden_factors
 from infocheck.dataset import Dataset
 from infocheck.moments import Moments
 from infocheck.simulate import simulate
@@ -65,6 +66,14 @@ def test_chance_alone_has_no_strength():
     adata.obs = adata.obs[[]]
     (factor,) = hidden.components(opened(adata), (5,))
     assert np.mean(factor.strength) < 0.012
+
+
+def test_labels_that_fit_every_row_are_no_factor():
+    """As many levels as rows explain everything by chance, so nothing of it is strength."""
+    adata = simulate(60, seed=5, **PLANTED)
+    adata.obs = adata.obs[[]].assign(donor=[f"d{i}" for i in range(60)])
+    data = opened(adata)
+    assert all(factor.level is None for factor in hidden_factors(data))
 
 
 def test_missing_labels_are_a_level_of_their_own():
