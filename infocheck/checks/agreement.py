@@ -225,7 +225,7 @@ def _observed_chart(tables: Tables) -> Chart | None:
             plotting.curve(
                 axes, *values, colour, "Correlation" if name == CORRELATION else "Knockoffs"
             )
-        plotting.diagonal(axes, 0.0, max(LEVELS), "As promised")
+        plotting.diagonal(axes, 0.0, max(LEVELS), "")
         axes.set(xlim=(0, max(LEVELS) * 1.25), ylim=(0, 1.02))
         axes.xaxis.set_major_formatter(plotting.percent())
         axes.yaxis.set_major_formatter(plotting.percent())
@@ -235,8 +235,9 @@ def _observed_chart(tables: Tables) -> Chart | None:
     return Chart(
         title=f"{_upper(said)}.",
         caption="Among the pairs that the network can judge and no others: share of what a "
-        "selector finds that is no known edge, with 95% bands, against the rate that it promises. "
-        "What nobody has studied counts as no edge, so that real networks show too much.",
+        "selector finds that is no known edge, with 95% bands, against the rate that it promises "
+        "(broken line). What nobody has studied counts as no edge, so that real networks show "
+        "too much.",
         draw=draw,
         height=4.4,
     )

@@ -288,7 +288,7 @@ def _hidden_chart(tables: Tables) -> Chart:
             ends = (part[f"realised{end}"].to_numpy(float) for end in ("", "_low", "_high"))
             plotting.curve(axes, part["nominal"].to_numpy(float), *ends, colour, label)
         top = float(own["nominal"].max())
-        plotting.diagonal(axes, 0.0, top, "As promised")
+        plotting.diagonal(axes, 0.0, top, "")  # a label would meet that of a kept rate
         axes.set(xlim=(0, top * 1.25), ylim=(0, 1))
         axes.xaxis.set_major_formatter(plotting.percent())
         axes.yaxis.set_major_formatter(plotting.percent())
@@ -302,8 +302,8 @@ def _hidden_chart(tables: Tables) -> Chart:
         caption="Realised against nominal share of false discoveries on linear targets: nothing "
         f"hidden (blue), a factor as strong as {row['hidden_factor']} (orange)"
         + (f", and one as strong as {strongest} (grey)" if len(drawn) > 2 else "")
-        + ". Bands are 95% intervals of the simulation. No test of exchangeability or "
-        "calibration sees the difference between these curves.",
+        + ". The broken line is what is promised; bands are 95% intervals of the simulation. No "
+        "test of exchangeability or calibration sees the difference between these curves.",
         draw=draw,
         height=4.6,
     )
