@@ -129,6 +129,15 @@ GLOSSARY = {
     "are taken into account.",
     "R²": "Share of variance that is predicted: 0 is nothing, 1 is all.",
     "FDR": "False discovery rate: the expected share of reported edges that are wrong.",
+    "Nominal": "Promised by the method that made the list, in contrast to realised: counted where "
+    "the truth is known.",
+    "Knockoffs": "Artificial copies of the regulators that vary together as the originals do and "
+    "say nothing of any target. A method that finds them finds by chance.",
+    "Hidden factor": "Something nobody recorded that moves regulators and targets, so that they "
+    "move together without regulation.",
+    "Simulated targets": "Made-up genes on the real regulators. Which regulators they depend on is "
+    "known, so that false discoveries can be counted.",
+    "Principal components": "The few patterns that most of the variation of many genes follows.",
     "Donor": "An independent biological individual or replicate. Cells of one donor are not "
     "independent.",
     "Donors": "Independent biological individuals or replicates. Cells of one donor are not "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import isotonic_regression, minimize_scalar
+from scipy.optimize import minimize_scalar
 from scipy.special import betainc, betaln, stdtr
 from scipy.stats import false_discovery_control
 
@@ -102,24 +102,6 @@ class Mixture:
     def tail_fdr(self, scores: np.ndarray) -> np.ndarray:
         """False share among scores as large, monotone, in [0, 1]."""
         return np.minimum(self.null_share * _adjusted(self.p_values(scores)), 1.0)
-
-    def local_fdr(self, scores: np.ndarray) -> np.ndarray:
-        """Probability that a pair with this very score is null, in [0, 1].
-
-        The density of the p-values is the least concave majorant of their distribution
-        (Grenander), so it never rises with p.
-        """
-        p_values = self.p_values(scores)
-        result = np.full(p_values.shape, np.nan)
-        kept = np.isfinite(p_values)
-        level, back, number = np.unique(p_values[kept], return_inverse=True, return_counts=True)
-        width = np.diff(level, prepend=0.0)
-        width[0] = max(width[0], 1e-300)
-        density = isotonic_regression(
-            number / number.sum() / width, weights=width, increasing=False
-        ).x
-        result[kept] = np.minimum(self.null_share / density, 1.0)[back]
-        return result
 
 
 def _width(below: np.ndarray, cut: float) -> float:
