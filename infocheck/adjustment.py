@@ -28,7 +28,7 @@ from infocheck.calibration import (
     rate_curve,
     shares,
 )
-from infocheck.hidden import FACTORS
+from infocheck.confounders.factors import DEPTH, Factors
 from infocheck.knockoff_pass import RegulatorScale
 from infocheck.stats.exchangeability import exchangeability
 from infocheck.stats.knockoff_filter import q_values, realised
@@ -147,18 +147,10 @@ def _real(
 
 def _known(data: Dataset, rows: np.ndarray) -> np.ndarray | None:
     """Levels of all labelled factors, and depth, as orthonormal centred columns."""
-    blocks = [
-        np.eye(data.roles[name].n_levels + 1)[data.roles[name].complete()[rows]]
-        for name in FACTORS
-        if name in data.roles
-    ]
-    if not blocks:
+    factors = Factors.of(data)
+    if factors is None or set(factors.columns) == {DEPTH}:
         return None
-    if data.depth is not None:
-        blocks.append(data.depth[rows, None])
-    columns = np.hstack(blocks)
-    left, values, _ = np.linalg.svd(columns - columns.mean(axis=0), full_matrices=False)
-    left = left[:, values > 1e-9 * max(values[0], 1e-300)]
+    left = factors.basis(rows)
     # As many columns as rows leave nothing to look at.
     return left if 0 < left.shape[1] < len(rows) // 4 else None
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infocheck.confounders.factors import FACTORS
+
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
-
-# Labelled factors that may stand for a hidden one.
-FACTORS = ("batch", "donor", "condition", "cell_type")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ GROUPS = (
         "alternatives",
         "calibration",
         "comparison",
+        "confounders",
         "dataset",
         "decoys",
         "dependence",

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from infocheck import plotting, thresholds
 from infocheck.check import Check, Tables
+from infocheck.confounders.factors import DEPTH, NUISANCE, Factors
 from infocheck.errors import NotAssessed
 from infocheck.plotting import Chart
 from infocheck.result import Stage, Status, Verdict
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from infocheck.dataset import Dataset
     from infocheck.roles import Role
 
-FACTORS = ("batch", "donor", "cell_type", "condition")
-NUISANCE = ("batch", "donor")
 EFFECTS = ("condition", "perturbation", "time")
 MAX_LEVELS = 60
 _BRIDGE = {
@@ -32,7 +30,6 @@ _BRIDGE = {
 }
 # Beside the median: the share that the most affected tenth of genes exceeds.
 UPPER = 0.9
-_DEPTH = "depth"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,14 +67,14 @@ class Confounding(Check):
 
     def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
         tables = _audit(data)
-        design = _Design.of(data)
-        if design is None:
+        factors = Factors.of(data)
+        if factors is None:
             return tables
-        whole = design.normal()
-        shares = unique_and_total(whole, design.columns)
-        nuisance = design.nuisance
+        whole = factors.normal()
+        shares = unique_and_total(whole, factors.columns)
+        nuisance = factors.of_names(*NUISANCE)
         joint = whole.adjusted(nuisance) if len(nuisance) else None
-        tables["factors"], headline = design.summary(joint is not None, data)
+        tables["factors"], headline = _summary(factors, joint is not None, data)
         if joint is not None:
             tables["headline"] = headline
             regulators = np.arange(data.panel.p)
@@ -167,121 +164,59 @@ class Confounding(Check):
         }
 
 
-@dataclass(frozen=True)
-class _Design:
-    """Normal equations of all factors by jackknife group, from additive sums."""
+def _summary(factors: Factors, joint: bool, data: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Medians over genes with jackknife intervals: per factor, and the headline."""
+    whole, nuisance = factors.normal(), factors.of_names(*NUISANCE)
+    estimate = _medians(factors, whole)
+    tenth = {
+        name: _quantile(whole.adjusted(columns), UPPER)
+        for name, columns in (factors.columns | {"joint": nuisance}).items()
+    }
+    groups = len(factors.n)
+    tasks = data.engine.map(lambda g: _medians(factors, factors.normal(g)), range(groups))
+    errors = {k: float(jackknife_error(np.array([t[k] for t in tasks]))) for k in estimate}
 
-    n: np.ndarray
-    x: np.ndarray
-    xx: np.ndarray
-    xy: np.ndarray
-    y: np.ndarray
-    yy: np.ndarray
-    columns: dict[str, np.ndarray]
+    def interval(key: tuple[str, str]) -> tuple[float, float, float]:
+        return (estimate[key], *t_interval(estimate[key], errors[key], groups, (-1.0, 1.0)))
 
-    @classmethod
-    def of(cls, data: Dataset) -> _Design | None:
-        roles = {name: data.roles[name] for name in FACTORS if name in data.roles}
-        moments, groups = data.moments, data.splits.n_groups
-        blocks, products, columns, start = [], [], {}, 0
-        for name, role in roles.items():
-            levels = role.n_levels + 1
-            code = role.complete()
-            one = np.ones(data.n)
-            blocks.append(sp.csr_matrix((one, (np.arange(data.n), code)), (data.n, levels)))
-            products.append(moments.levels[name].total)
-            columns[name] = np.arange(start, start + levels)
-            start += levels
-        if moments.depth is not None and data.depth is not None:
-            blocks.append(sp.csr_matrix(data.depth[:, None]))
-            products.append(moments.depth.products[:, None, :])
-            columns[_DEPTH] = np.array([start])
-        if not columns:
-            return None
-        design = sp.hstack(blocks, format="csr")
-        parts = [design[data.splits.group == g] for g in range(groups)]
-        return cls(
-            n=moments.groups.n,
-            x=np.stack([np.asarray(part.sum(axis=0)).ravel() for part in parts]),
-            xx=np.stack([(part.T @ part).toarray() for part in parts]),
-            xy=np.concatenate(products, axis=1),
-            y=moments.groups.total,
-            yy=moments.groups.squares,
-            columns=columns,
+    records = []
+    for name in factors.columns:
+        row = {"factor": name, "column": _column(data, name), "levels": _levels(data, name)}
+        for share in ("unique", "total"):
+            row[share], row[f"{share}_low"], row[f"{share}_high"] = interval((name, share))
+        row["total_tenth"] = tenth[name]
+        records.append(row)
+    headline = pd.DataFrame()
+    if joint:
+        value, low, high = interval(("joint", "total"))
+        named = " and ".join(name for name in NUISANCE if name in factors.columns)
+        headline = pd.DataFrame(
+            [
+                {
+                    "statistic": "batch_and_donor_share",
+                    "estimate": value,
+                    "low": low,
+                    "high": high,
+                    "tenth": tenth["joint"],
+                    "factors": named,
+                    "genes": factors.y.shape[1],
+                    "groups": groups,
+                }
+            ]
         )
+    return pd.DataFrame(records), headline
 
-    @property
-    def nuisance(self) -> np.ndarray:
-        """Design columns of batch and donor."""
-        chosen = [self.columns[name] for name in NUISANCE if name in self.columns]
-        return np.concatenate(chosen) if chosen else np.empty(0, np.int64)
 
-    def normal(self, without: int | None = None) -> Normal:
-        """Centred normal equations of all rows, or of all but one group."""
-
-        def total(parts: np.ndarray) -> np.ndarray:
-            whole = parts.sum(axis=0)
-            return whole if without is None else whole - parts[without]
-
-        n, x, y = float(total(self.n)), total(self.x), total(self.y)
-        raw = total(self.yy)
-        yy = raw - y * y / n
-        yy = np.where(yy > 1e-12 * raw, yy, 0.0)  # rounding of a constant gene
-        return Normal(
-            n, total(self.xx) - np.outer(x, x) / n, total(self.xy) - np.outer(x, y) / n, yy
-        )
-
-    def summary(self, joint: bool, data: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Medians over genes with jackknife intervals: per factor, and the headline."""
-        whole = self.normal()
-        estimate = self._medians(whole)
-        tenth = {
-            name: _quantile(whole.adjusted(columns), UPPER)
-            for name, columns in (self.columns | {"joint": self.nuisance}).items()
-        }
-        groups = len(self.n)
-        tasks = data.engine.map(lambda g: self._medians(self.normal(g)), range(groups))
-        errors = {k: float(jackknife_error(np.array([t[k] for t in tasks]))) for k in estimate}
-
-        def interval(key: tuple[str, str]) -> tuple[float, float, float]:
-            return (estimate[key], *t_interval(estimate[key], errors[key], groups, (-1.0, 1.0)))
-
-        records = []
-        for name in self.columns:
-            row = {"factor": name, "column": _column(data, name), "levels": _levels(data, name)}
-            for share in ("unique", "total"):
-                row[share], row[f"{share}_low"], row[f"{share}_high"] = interval((name, share))
-            row["total_tenth"] = tenth[name]
-            records.append(row)
-        headline = pd.DataFrame()
-        if joint:
-            value, low, high = interval(("joint", "total"))
-            named = " and ".join(name for name in NUISANCE if name in self.columns)
-            headline = pd.DataFrame(
-                [
-                    {
-                        "statistic": "batch_and_donor_share",
-                        "estimate": value,
-                        "low": low,
-                        "high": high,
-                        "tenth": tenth["joint"],
-                        "factors": named,
-                        "genes": self.y.shape[1],
-                        "groups": groups,
-                    }
-                ]
-            )
-        return pd.DataFrame(records), headline
-
-    def _medians(self, normal: Normal) -> dict[tuple[str, str], float]:
-        shares = unique_and_total(normal, self.columns)
-        medians = {}
-        for name, (unique, total) in shares.items():
-            medians[name, "unique"] = _quantile(unique)
-            medians[name, "total"] = _quantile(total)
-        if len(self.nuisance):
-            medians["joint", "total"] = _quantile(normal.adjusted(self.nuisance))
-        return medians
+def _medians(factors: Factors, normal: Normal) -> dict[tuple[str, str], float]:
+    shares = unique_and_total(normal, factors.columns)
+    medians = {}
+    for name, (unique, total) in shares.items():
+        medians[name, "unique"] = _quantile(unique)
+        medians[name, "total"] = _quantile(total)
+    nuisance = factors.of_names(*NUISANCE)
+    if len(nuisance):
+        medians["joint", "total"] = _quantile(normal.adjusted(nuisance))
+    return medians
 
 
 def _quantile(values: np.ndarray, q: float = 0.5) -> float:
@@ -291,11 +226,11 @@ def _quantile(values: np.ndarray, q: float = 0.5) -> float:
 
 
 def _column(data: Dataset, factor: str) -> str:
-    return "log row total" if factor == _DEPTH else data.roles[factor].column
+    return "log row total" if factor == DEPTH else data.roles[factor].column
 
 
 def _levels(data: Dataset, factor: str) -> float:
-    return float("nan") if factor == _DEPTH else data.roles[factor].n_levels
+    return float("nan") if factor == DEPTH else data.roles[factor].n_levels
 
 
 def _words(factor: str) -> str:
