@@ -14,7 +14,7 @@ from infocheck.errors import InputError, suggest
 if TYPE_CHECKING:
     import pandas as pd
 
-ROLES = ("batch", "donor", "cell_type", "condition", "perturbation", "time")
+ROLES = ("batch", "donor", "cell_type", "condition", "cell_cycle", "perturbation", "time")
 
 # Column names that are taken for a role, best first; compared in lower case with
 # spaces, dots and dashes as underscores.
@@ -40,6 +40,7 @@ _NAMES = {
         "condition|treatment|stim(ulation)?|disease(_?state)?|diagnosis|phenotype",
         "status|genotype|stage|zone|group|mix",
     ),
+    "cell_cycle": ("phase|cell_?cycle(_?phase)?|cc_?phase",),
     "perturbation": (
         "perturbations?|perturbed_gene|gene_target|target_gene|knock_?(out|down)|crispr_target",
     ),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from infocheck.dataset import Dataset
 
 # Roles that are looked at as factors, in the order in which they are shown.
-FACTORS = ("batch", "donor", "cell_type", "condition")
+FACTORS = ("batch", "donor", "cell_type", "condition", "cell_cycle")
 # Those whose variance is nobody's question.
 NUISANCE = ("batch", "donor")
 DEPTH = "depth"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import null_space
+from scipy.stats import t
+
+from infocheck.stats.resampling import LEVEL, jackknife_error
 
 TOLERANCE = 1e-9
 
@@ -40,14 +42,10 @@ class Normal:
         """
         if not len(columns):
             return np.where(self.yy > 0, 0.0, np.nan)
-        xx = self.xx[np.ix_(columns, columns)]
-        scale = np.sqrt(np.diag(xx))
-        scale = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
-        values, vectors = np.linalg.eigh(xx * np.outer(scale, scale))
-        keep = values > TOLERANCE * max(values.max(initial=0.0), 1e-300)
-        rank = int(keep.sum())
-        rotated = vectors[:, keep].T @ (self.xy[columns] * scale[:, None])
-        explained = (rotated**2 / values[keep][:, None]).sum(axis=0)
+        scale, values, vectors = self._space(columns)
+        rotated = vectors.T @ (self.xy[columns] * scale[:, None])
+        explained = (rotated**2 / values[:, None]).sum(axis=0)
+        rank = len(values)
         freedom = self.n - 1 - rank
         if freedom <= 0:
             return np.full(len(self.yy), np.nan)
@@ -55,6 +53,24 @@ class Normal:
             unexplained = 1 - np.minimum(explained / self.yy, 1.0)
             value = 1 - unexplained * (self.n - 1) / freedom
         return np.where(self.yy > 0, value, np.nan)
+
+    def rank(self, columns: np.ndarray) -> int:
+        """Degrees of freedom of these design columns beside the intercept."""
+        return len(self._space(columns)[1]) if len(columns) else 0
+
+    def chance(self, columns: np.ndarray) -> float:
+        """What these columns explain without any effect, over what they leave."""
+        rank = self.rank(columns)
+        return rank / max(self.n - 1 - rank, 1.0)
+
+    def _space(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Scale of the columns, and eigenvalues and vectors of what they span."""
+        xx = self.xx[np.ix_(columns, columns)]
+        scale = np.sqrt(np.diag(xx))
+        scale = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+        values, vectors = np.linalg.eigh(xx * np.outer(scale, scale))
+        keep = values > TOLERANCE * max(values.max(initial=0.0), 1e-300)
+        return scale, values[keep], vectors[:, keep]
 
 
 def unique_and_total(
@@ -75,60 +91,44 @@ def unique_and_total(
     return shares
 
 
-@dataclass(frozen=True)
-class Separation:
-    """Can an effect be told from a nuisance factor in this design?
+def jackknife_interval(
+    share: np.ndarray, left_out: np.ndarray, chance: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:
+    """95 % intervals of shares of variance, from leave-one-group-out values.
 
-    Attributes
-    ----------
-    usable
-        Per level of the effect, the share of its variation that is left after the
-        nuisance factor: 1 is crossed, 0 is aliased.
-    aliased
-        Pairs of effect levels whose difference cannot be estimated.
-    """
-
-    usable: np.ndarray
-    aliased: list[tuple[int, int]]
-
-
-def separate(
-    effect: np.ndarray, nuisance: np.ndarray, weight: np.ndarray, levels: int
-) -> Separation:
-    """Audit the design of an effect against a nuisance factor.
+    The jackknife is taken of ``log((share + chance) / (1 - share))``, a ratio of mean
+    squares but for a constant: its sampling error hardly depends on the share, where that
+    of the share itself does.
 
     Parameters
     ----------
-    effect, nuisance
-        Integer codes of the distinct design units, shape (units,).
-    weight
-        Weight of each unit, shape (units,).
-    levels
-        Number of levels of the effect. One without any unit has nothing to use (0)
-        and is part of no aliased pair.
+    share
+        Adjusted shares, any shape.
+    left_out
+        The same without one group of rows each, shape (groups, ...).
+    chance
+        Share that a factor without effect takes before adjustment: its degrees of freedom
+        over those of the residual.
+
+    Returns
+    -------
+    low, high
+        NaN where the share is.
+
+    Notes
+    -----
+    What is drawn at random are the groups: donors, where they are labelled. The levels of a
+    factor that every donor has, such as crossed batches, are the ones at hand, and the
+    interval says nothing of other batches. Misleads with few groups, where one donor
+    changes much.
     """
-    table = np.zeros((levels, nuisance.max(initial=0) + 1))
-    np.add.at(table, (effect, nuisance), weight)
-    total, per_level, per_batch = table.sum(), table.sum(axis=1), table.sum(axis=0)
-    # Variation of a level's indicator between and within the nuisance levels.
-    share = np.divide(table, per_batch, out=np.zeros_like(table), where=per_batch > 0)
-    within = (table * (1 - share)).sum(axis=1)
-    whole = per_level * (1 - per_level / max(total, 1e-300))
-    usable = np.divide(within, whole, out=np.zeros_like(whole), where=whole > 0)
-    return Separation(usable, _aliased_pairs(table > 0))
 
+    def ratio(value: np.ndarray) -> np.ndarray:
+        return np.log(np.maximum(value + chance, 1e-6) / np.maximum(1 - value, 1e-6))
 
-def _aliased_pairs(present: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of rows whose difference is not estimable beside the column effects."""
-    rows, columns = present.shape
-    cells = np.argwhere(present)
-    if not len(cells):
-        return []
-    design = np.zeros((len(cells), rows + columns))
-    design[np.arange(len(cells)), cells[:, 0]] = 1
-    design[np.arange(len(cells)), rows + cells[:, 1]] = 1
-    free = null_space(design)[:rows]  # what the data leave open about the effects
-    distance = np.abs(free[:, None, :] - free[None, :, :]).max(axis=2, initial=0.0)
-    seen = present.any(axis=1)
-    i, j = np.nonzero(np.triu((distance > 1e-6) & np.outer(seen, seen), 1))
-    return list(zip(i.tolist(), j.tolist(), strict=True))
+    with np.errstate(invalid="ignore"):
+        error = jackknife_error(ratio(left_out))
+    middle = ratio(share)
+    half = t.ppf((1 + LEVEL) / 2, max(len(left_out) - 1, 1)) * error
+    low, high = (np.exp(middle + side * half) for side in (-1, 1))
+    return (low - chance) / (1 + low), (high - chance) / (1 + high)

@@ -1,4 +1,4 @@
-"""Shares of variance against statsmodels, planted shares, and the design audit."""
+"""Shares of variance against statsmodels, planted shares, and coverage of their intervals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from infocheck.stats.variance import Normal, separate, unique_and_total
+from infocheck.stats.variance import Normal, unique_and_total
 
 
 def dummies(codes):
@@ -65,44 +65,3 @@ def test_constant_genes_have_no_share():
     share = normal(y, dummies(np.repeat([0, 1], 20))).adjusted(np.arange(2))
     assert np.isnan(share[0])
     assert np.isfinite(share[1])
-
-
-def test_crossed_design_is_fully_usable():
-    effect, batch = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
-    separation = separate(effect, batch, np.ones(4), 2)
-    assert separation.usable == pytest.approx([1, 1])
-    assert separation.aliased == []
-
-
-def test_condition_that_is_batch_is_aliased():
-    separation = separate(np.array([0, 1]), np.array([0, 1]), np.ones(2), 2)
-    assert separation.usable == pytest.approx([0, 0])
-    assert separation.aliased == [(0, 1)]
-
-
-def test_differences_within_one_batch_stay_estimable():
-    """Levels 0 and 1 share batch 0; level 2 is alone in batch 1."""
-    separation = separate(np.array([0, 1, 2]), np.array([0, 0, 1]), np.ones(3), 3)
-    assert separation.aliased == [(0, 2), (1, 2)]
-
-
-def test_a_bridge_through_a_third_level_counts():
-    """0 and 2 share no batch but are linked through 1."""
-    effect, batch = np.array([0, 1, 1, 2]), np.array([0, 0, 1, 1])
-    assert separate(effect, batch, np.ones(4), 3).aliased == []
-
-
-def test_usable_share_equals_one_minus_r2():
-    rng = np.random.default_rng(5)
-    effect, batch = rng.integers(2, size=30), rng.integers(3, size=30)
-    y = (effect == 1).astype(float)
-    r2 = sm.OLS(y, sm.add_constant(dummies(batch)[:, 1:])).fit().rsquared
-    assert separate(effect, batch, np.ones(30), 2).usable[1] == pytest.approx(1 - r2, abs=1e-10)
-
-
-def test_levels_without_units_are_in_no_pair():
-    separation = separate(np.array([0, 2]), np.array([0, 1]), np.ones(2), 4)
-    assert separation.aliased == [(0, 2)]
-    assert separation.usable == pytest.approx([0, 0, 0, 0])
-    nothing = np.empty(0, dtype=int)
-    assert separate(nothing, nothing, np.empty(0), 2).aliased == []
