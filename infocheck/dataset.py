@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infocheck import decoys as decoy_choice
+from infocheck import formula as formulas
 from infocheck import panel as panels
 from infocheck import regulators as regulator_choice
 from infocheck import roles as role_choice
@@ -18,6 +19,7 @@ from infocheck import thresholds, values
 from infocheck.decoys import Decoys
 from infocheck.engine import Engine
 from infocheck.errors import InputError, suggest
+from infocheck.formula import Design
 from infocheck.panel import Panel
 from infocheck.roles import Role
 from infocheck.source import Matrix, Source, open_source
@@ -76,6 +78,8 @@ class Dataset:
         Where work on the data runs.
     network
         What the check ``agreement`` scores against, and nothing else looks at.
+    design
+        Design columns of the kept rows, where the user stated a formula.
     """
 
     name: str
@@ -101,6 +105,7 @@ class Dataset:
     engine: Engine = field(default_factory=Engine)
     measured: Moments | None = None
     network: Reference | None = None
+    design: Design | None = None
 
     @property
     def n(self) -> int:
@@ -150,11 +155,13 @@ class Dataset:
         donor: str | None = None,
         cell_type: str | None = None,
         condition: str | None = None,
+        cell_cycle: str | None = None,
         perturbation: str | None = None,
         control: str | None = None,
         time: str | None = None,
         regulators: str | Path | Iterable[str] | None = None,
         targets: int | str | Path | None = None,
+        formula: str | None = None,
         transpose: bool = False,
         seed: int = 0,
         engine: Engine | None = None,
@@ -175,10 +182,12 @@ class Dataset:
             "donor": donor,
             "cell_type": cell_type,
             "condition": condition,
+            "cell_cycle": cell_cycle,
             "perturbation": perturbation,
             "time": time,
         }
         # Cheap refusals first: labels and lists before any value is read.
+        stated = None if formula is None else formulas.parse(formula)
         roles, notes = role_choice.assign(opened.obs, named, control)
         chosen = regulator_choice.choose(
             opened.genes, option=regulators, column=opened.column, columns=opened.columns
@@ -197,6 +206,10 @@ class Dataset:
         if not kept.all():
             roles = {name: role.keep(kept) for name, role in roles.items()}
             roles = {name: role for name, role in roles.items() if role.n_levels > 1}
+        design = None
+        if stated is not None:
+            depth = None if size_factors is None else np.log(size_factors)
+            design = formulas.design(stated, opened.obs.loc[kept], roles, depth)
         rng = np.random.default_rng([seed, 1])
         panel = panels.choose(scan, chosen.mask, opened.genes, targets, rng)
         if panel.p < len(panel.expressed):
@@ -229,6 +242,7 @@ class Dataset:
             splits=split_choice.draw(int(kept.sum()), roles, rng),
             matrix=matrix,
             engine=engine or Engine(),
+            design=design,
         )
 
 

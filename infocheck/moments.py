@@ -165,6 +165,9 @@ class Moments:
         For each labelled role, sums by jackknife group and level.
     depth
         Sums with the log size factor; None without counts.
+    design
+        Products of the design columns of a stated formula and shifted values, by jackknife
+        group, shape (groups, k, g); None without a formula.
     technical
         Counting-noise sums by jackknife group; None without counts.
     strata
@@ -181,6 +184,7 @@ class Moments:
     groups: GroupSums
     levels: Mapping[str, LevelSums]
     depth: DepthSums | None
+    design: np.ndarray | None
     technical: TechnicalSums | None
     strata: TechnicalSums | None
     prints: RowPrints
@@ -209,6 +213,7 @@ class Moments:
             groups=self.groups + other.groups,
             levels={name: self.levels[name] + other.levels[name] for name in self.levels},
             depth=optional(self.depth, other.depth),
+            design=optional(self.design, other.design),
             technical=optional(self.technical, other.technical),
             strata=optional(self.strata, other.strata),
             prints=self.prints + other.prints,
@@ -248,6 +253,9 @@ class _Pass:
         self.depth = None
         if data.depth is not None:
             self.depth = DepthSums(np.zeros(k), np.zeros(k), np.zeros((k, g)))
+        self.design = None
+        if data.design is not None:
+            self.design = np.zeros((k, data.design.matrix.shape[1], g))
         self.technical = self._noise(self.n_groups) if counts else None
         self.stratum = strata(data) if counts else None
         self.strata = None
@@ -274,6 +282,7 @@ class _Pass:
             groups=self.groups,
             levels=self.levels,
             depth=self.depth,
+            design=self.design,
             technical=self.technical,
             strata=self.strata,
             prints=self.prints,
@@ -293,6 +302,8 @@ class _Pass:
         tasks += [lambda h=h: self._pattern(h, rows, values) for h in range(PATTERNS)]
         tasks.append(lambda: self._first_moments(rows, values))
         tasks.append(lambda: self._fingerprints(rows, raw))
+        if self.design is not None:
+            tasks.append(lambda: self._design_products(rows, values))
         if factor is not None and self.technical is not None:
             tasks.append(lambda: self._noise_sums(rows, raw, factor))
         data.engine.map(lambda task: task(), tasks)
@@ -320,6 +331,13 @@ class _Pass:
             self.depth.total[:] += by_group @ depth
             self.depth.squares[:] += by_group @ depth**2
             self.depth.products[:] += by_group @ (values * depth[:, None])
+
+    def _design_products(self, rows: np.ndarray, values: np.ndarray) -> None:
+        group = self.data.splits.group[rows]
+        columns = self.data.design.matrix[rows]
+        for g in np.unique(group):
+            inside = group == g
+            self.design[g] += columns[inside].T @ values[inside]
 
     def _fingerprints(self, rows: np.ndarray, raw: np.ndarray) -> None:
         self.prints.fingerprint[rows] = fingerprints(raw, self.keys)

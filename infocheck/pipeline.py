@@ -35,11 +35,13 @@ def assess(
     donor: str | None = None,
     cell_type: str | None = None,
     condition: str | None = None,
+    cell_cycle: str | None = None,
     perturbation: str | None = None,
     control: str | None = None,
     time: str | None = None,
     regulators: str | Path | Iterable[str] | None = None,
     targets: int | str | Path | None = None,
+    formula: str | None = None,
     transpose: bool = False,
     network: str | Path | pd.DataFrame | None = None,
     network_class: str | None = None,
@@ -60,7 +62,7 @@ def assess(
     counts
         Layer with raw counts, or ``X``. Default: a layer called counts that holds
         counts, else X.
-    batch, donor, cell_type, condition, perturbation, time
+    batch, donor, cell_type, condition, cell_cycle, perturbation, time
         Columns of obs. Those not named are guessed from names and content; every
         guess is shown on the page.
     control
@@ -72,6 +74,11 @@ def assess(
         JASPAR where the extra ``jaspar`` is installed.
     targets
         Number of over-dispersed targets (default 2,000), ``all``, or a file.
+    formula
+        Model of the variance decomposition, ``~ batch + (1|donor) + cell_type``: fixed
+        terms, and random intercepts as ``(1|name)``. Names are columns of obs, roles, or
+        ``depth``. Default: all labelled roles, random from five levels on. It changes the
+        decomposition alone, no verdict.
     transpose
         The table holds genes × observations.
     network
@@ -126,11 +133,13 @@ def assess(
             donor=donor,
             cell_type=cell_type,
             condition=condition,
+            cell_cycle=cell_cycle,
             perturbation=perturbation,
             control=control,
             time=time,
             regulators=regulators,
             targets=targets,
+            formula=formula,
             transpose=transpose,
             seed=seed,
             engine=engine,

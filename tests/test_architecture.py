@@ -31,6 +31,7 @@ GROUPS = (
         "dependence",
         "engine",
         "errors",
+        "formula",
         "hidden",
         "independence",
         "jaspar",

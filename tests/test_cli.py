@@ -449,12 +449,14 @@ def test_options_reach_the_pipeline(stub):
         "donor": "d",
         "cell_type": "c",
         "condition": "k",
+        "cell_cycle": "phase",
         "perturbation": "p",
         "control": "none",
         "time": "t",
         "counts": "raw",
         "regulators": "tf.txt",
         "targets": "500",
+        "formula": "~ b + (1|d)",
         "goal": "modules",
     }
     words = [word for key, value in options.items() for word in (_flag(key), value)]

@@ -49,6 +49,7 @@ Batch = Annotated[str | None, column("--batch", "Technical batch.")]
 Donor = Annotated[str | None, column("--donor", "Donor, animal or culture: the independent unit.")]
 CellType = Annotated[str | None, column("--cell-type", "Cell type or cluster.")]
 Condition = Annotated[str | None, column("--condition", "Condition or treatment.")]
+CellCycle = Annotated[str | None, column("--cell-cycle", "Phase of the cell cycle.")]
 Perturbation = Annotated[str | None, column("--perturbation", "Perturbed gene of each cell.")]
 Control = Annotated[
     str | None,

@@ -17,6 +17,7 @@ from infocheck.cli.options import (
     RESULTS,
     RUN,
     Batch,
+    CellCycle,
     CellType,
     Condition,
     Control,
@@ -79,6 +80,7 @@ def report(
     donor: Donor = None,
     cell_type: CellType = None,
     condition: Condition = None,
+    cell_cycle: CellCycle = None,
     perturbation: Perturbation = None,
     control: Control = None,
     time: Time = None,
@@ -100,6 +102,16 @@ def report(
             help="Number of over-dispersed targets, all, or a file of names.  [default: 2000]",
             panel=PANEL,
             metavar="LIST",
+        ),
+    ] = None,
+    formula: Annotated[
+        str | None,
+        option(
+            "--formula",
+            help="Model of the variance decomposition: '~ batch + (1|donor) + cell_type'.  "
+            "[default: all labelled columns]",
+            panel=PANEL,
+            metavar="FORMULA",
         ),
     ] = None,
     transpose: Transpose = False,
@@ -157,6 +169,7 @@ def report(
         "donor": donor,
         "cell_type": cell_type,
         "condition": condition,
+        "cell_cycle": cell_cycle,
         "perturbation": perturbation,
         "control": control,
         "time": time,
@@ -165,6 +178,7 @@ def report(
         "counts": counts,
         "regulators": regulators,
         "targets": int(targets) if targets and targets.isdecimal() else targets,
+        "formula": formula,
         "transpose": transpose,
     }
     if network is None and (second_network or network_class):

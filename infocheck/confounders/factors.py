@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
+from infocheck.formula import DEPTH
 from infocheck.stats.variance import Normal
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 FACTORS = ("batch", "donor", "cell_type", "condition", "cell_cycle")
 # Those whose variance is nobody's question.
 NUISANCE = ("batch", "donor")
-DEPTH = "depth"
+# A variance between fewer levels than this is hardly an estimate (convention).
+RANDOM_LEVELS = 5
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ class Factors:
         genes (groups, g); genes are shifted as in the moments.
     columns
         Design columns of each factor by name; ``depth`` is the log size factor.
+    random
+        Factors whose levels are a sample of many: at least five of them, unless a formula
+        says otherwise.
     """
 
     design: sp.csr_matrix
@@ -50,12 +55,13 @@ class Factors:
     y: np.ndarray
     yy: np.ndarray
     columns: dict[str, np.ndarray]
+    random: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, data: Dataset) -> Factors | None:
         """From the moments of a data set; None where nothing is recorded."""
         roles = {name: data.roles[name] for name in FACTORS if name in data.roles}
-        moments, groups = data.moments, data.splits.n_groups
+        moments = data.moments
         blocks, products, columns, start = [], [], {}, 0
         for name, role in roles.items():
             levels = role.n_levels + 1
@@ -72,16 +78,38 @@ class Factors:
         if not columns:
             return None
         design = sp.hstack(blocks, format="csr")
-        parts = [design[data.splits.group == g] for g in range(groups)]
+        random = tuple(name for name in roles if roles[name].n_levels >= RANDOM_LEVELS)
+        return cls._of(data, design, np.concatenate(products, axis=1), columns, random)
+
+    @classmethod
+    def stated(cls, data: Dataset) -> Factors | None:
+        """Those of the formula that the user gave; None where none was given."""
+        design, products = data.design, data.moments.design
+        if design is None or products is None:
+            return None
+        return cls._of(data, design.matrix, products, dict(design.columns), design.random)
+
+    @classmethod
+    def _of(
+        cls,
+        data: Dataset,
+        design: sp.csr_matrix,
+        products: np.ndarray,
+        columns: dict[str, np.ndarray],
+        random: tuple[str, ...],
+    ) -> Factors:
+        groups = data.moments.groups
+        parts = [design[data.splits.group == g] for g in range(data.splits.n_groups)]
         return cls(
             design=design,
-            n=moments.groups.n,
+            n=groups.n,
             x=np.stack([np.asarray(part.sum(axis=0)).ravel() for part in parts]),
             xx=np.stack([(part.T @ part).toarray() for part in parts]),
-            xy=np.concatenate(products, axis=1),
-            y=moments.groups.total,
-            yy=moments.groups.squares,
+            xy=products,
+            y=groups.total,
+            yy=groups.squares,
             columns=columns,
+            random=random,
         )
 
     def of_names(self, *names: str) -> np.ndarray:

@@ -30,16 +30,16 @@ def of(data: Dataset, factors: Factors) -> dict[str, pd.DataFrame]:
     groups = range(len(factors.n))
     found = _shares(factors, whole)
     left_out = data.engine.map(lambda g: _shares(factors, factors.normal(g)), groups)
-    chance = {key: whole.chance(_columns(factors, key[0])) for key in found}
+    size = {key: (whole.n, whole.rank(_columns(factors, key[0]))) for key in found}
     low, high = {}, {}
     for key, values in found.items():
         parts = np.stack([part[key] for part in left_out])
-        low[key], high[key] = jackknife_interval(values, parts, chance[key])
+        low[key], high[key] = jackknife_interval(values, parts, *size[key])
 
     def median(key: tuple[str, str]) -> tuple[float, float, float]:
         parts = np.array([_quantile(part[key]) for part in left_out])
         value = _quantile(found[key])
-        return (value, *map(float, jackknife_interval(np.array(value), parts, chance[key])))
+        return (value, *map(float, jackknife_interval(np.array(value), parts, *size[key])))
 
     tables = {"factors": _factor_table(data, factors, found, median)}
     tables["genes"] = _gene_table(data, factors, found, low, high)
@@ -85,10 +85,11 @@ def _factor_table(data: Dataset, factors: Factors, found: dict, median) -> pd.Da
     records = []
     for name in factors.columns:
         role = data.roles.get(name)
+        numeric = name == DEPTH or role is None
         row = {
             "factor": name,
-            "column": "log row total" if name == DEPTH else role.column,
-            "levels": float("nan") if name == DEPTH else role.n_levels,
+            "column": "log row total" if name == DEPTH else role.column if role else name,
+            "levels": float("nan") if numeric else role.n_levels,
         }
         for end in ENDS:
             row[end], row[f"{end}_low"], row[f"{end}_high"] = median((name, end))
@@ -143,7 +144,8 @@ def _headline(
             return _quantile(np.minimum(values[readable] / reliability[readable], 1.0))
 
         parts = [share(part[_JOINT, "total"], g) for g, part in enumerate(left_out)]
-        value, chance = share(joint), factors.normal().chance(_columns(factors, _JOINT))
-        low, high = jackknife_interval(np.array(value), np.array(parts), chance)
+        value, whole = share(joint), factors.normal()
+        rank = whole.rank(_columns(factors, _JOINT))
+        low, high = jackknife_interval(np.array(value), np.array(parts), whole.n, rank)
         row |= {"of_signal": value, "of_signal_low": float(low), "of_signal_high": float(high)}
     return pd.DataFrame([row])

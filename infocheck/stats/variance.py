@@ -58,11 +58,6 @@ class Normal:
         """Degrees of freedom of these design columns beside the intercept."""
         return len(self._space(columns)[1]) if len(columns) else 0
 
-    def chance(self, columns: np.ndarray) -> float:
-        """What these columns explain without any effect, over what they leave."""
-        rank = self.rank(columns)
-        return rank / max(self.n - 1 - rank, 1.0)
-
     def _space(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Scale of the columns, and eigenvalues and vectors of what they span."""
         xx = self.xx[np.ix_(columns, columns)]
@@ -92,7 +87,7 @@ def unique_and_total(
 
 
 def jackknife_interval(
-    share: np.ndarray, left_out: np.ndarray, chance: np.ndarray | float
+    share: np.ndarray, left_out: np.ndarray, n: float, rank: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """95 % intervals of shares of variance, from leave-one-group-out values.
 
@@ -106,9 +101,10 @@ def jackknife_interval(
         Adjusted shares, any shape.
     left_out
         The same without one group of rows each, shape (groups, ...).
-    chance
-        Share that a factor without effect takes before adjustment: its degrees of freedom
-        over those of the residual.
+    n
+        Observations.
+    rank
+        Degrees of freedom of the factor.
 
     Returns
     -------
@@ -123,6 +119,12 @@ def jackknife_interval(
     changes much.
     """
 
+    # What a factor of so many degrees of freedom explains by chance, over what it leaves. A
+    # factor of one degree counts as many as there are groups: its own ratio, near 0, has a
+    # logarithm without bounds.
+    freedom = max(rank, len(left_out))
+    chance = freedom / max(n - 1 - freedom, 1.0)
+
     def ratio(value: np.ndarray) -> np.ndarray:
         return np.log(np.maximum(value + chance, 1e-6) / np.maximum(1 - value, 1e-6))
 
@@ -131,4 +133,5 @@ def jackknife_interval(
     middle = ratio(share)
     half = t.ppf((1 + LEVEL) / 2, max(len(left_out) - 1, 1)) * error
     low, high = (np.exp(middle + side * half) for side in (-1, 1))
-    return (low - chance) / (1 + low), (high - chance) / (1 + high)
+    low, high = (low - chance) / (1 + low), (high - chance) / (1 + high)
+    return np.minimum(low, share), np.maximum(high, share)
