@@ -65,7 +65,8 @@ class Confounding(Check):
         factors = Factors.of(data)
         if factors is None:
             return tables
-        return tables | shares.of(data, factors)
+        shown = Factors.stated(data) or factors
+        return tables | shares.by_factor(data, shown) | shares.of_nuisance(data, factors)
 
     def judge(self, tables: Tables) -> Verdict:
         aliased = tables.get("aliased")
@@ -97,7 +98,8 @@ class Confounding(Check):
             possible=(-1.0, 1.0),
             reason=f"{row['factors'].capitalize()} hold{'' if ' and ' in row['factors'] else 's'} "
             "{estimate:z.0%} ({low:z.0%}–{high:z.0%}) of the variance of the median gene; "
-            f"at most {{need:.0%}} is wanted. One gene in ten exceeds {row['tenth']:z.1%}.",
+            f"at most {{need:.0%}} is wanted. One gene in ten exceeds {row['tenth']:z.1%}."
+            + _of_signal(row),
         )
 
     def _aliased(self, aliased: pd.DataFrame) -> Verdict:
@@ -149,3 +151,15 @@ class Confounding(Check):
 
 def _words(factor: str) -> str:
     return factor.replace("_", " ")
+
+
+def _of_signal(row: pd.Series) -> str:
+    """The share of what is not counting noise, where counts tell."""
+    ends = row.reindex(["of_signal", "of_signal_low", "of_signal_high"]).astype(float)
+    if not np.isfinite(ends).all():
+        return ""
+    value, low, high = ends
+    return (
+        f" Of the variance of readable genes that is not counting noise it is {value:z.1%} "
+        f"({low:z.1%} to {high:z.1%})."
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,134 +20,124 @@ if TYPE_CHECKING:
 # Beside the median: the share that the most affected tenth of genes exceeds.
 UPPER = 0.9
 ENDS = ("unique", "total")
-_JOINT = "joint"
 
 
-def of(data: Dataset, factors: Factors) -> dict[str, pd.DataFrame]:
-    """Tables ``factors``, ``genes`` and, where batch or donor is labelled, ``headline``.
+@dataclass(frozen=True)
+class _Jackknife:
+    """Shares of all genes by key, and the same without each group of rows."""
 
-    Every share stands beside its 95 % jackknife interval over the groups of rows.
-    """
-    whole = factors.normal()
-    groups = range(len(factors.n))
-    found = _shares(factors, whole)
-    left_out = data.engine.map(lambda g: _shares(factors, factors.normal(g)), groups)
-    size = {key: (whole.n, whole.rank(_columns(factors, key[0]))) for key in found}
-    low, high = {}, {}
-    for key, values in found.items():
-        parts = np.stack([part[key] for part in left_out])
-        low[key], high[key] = jackknife_interval(values, parts, *size[key])
+    found: dict
+    left_out: list[dict]
+    rank: dict
+    n: float
 
-    def median(key: tuple[str, str]) -> tuple[float, float, float]:
-        parts = np.array([_quantile(part[key]) for part in left_out])
-        value = _quantile(found[key])
-        return (value, *map(float, jackknife_interval(np.array(value), parts, *size[key])))
+    @classmethod
+    def of(
+        cls, data: Dataset, factors: Factors, shares: Callable[[Normal], dict], rank: dict
+    ) -> _Jackknife:
+        whole = factors.normal()
+        groups = range(len(factors.n))
+        left_out = data.engine.map(lambda g: shares(factors.normal(g)), groups)
+        return cls(shares(whole), left_out, rank, whole.n)
 
-    tables = {"factors": _factor_table(data, factors, found, median)}
-    tables["genes"] = _gene_table(data, factors, found, low, high)
-    joint = (_JOINT, "total")
-    if joint in found:
-        tables["headline"] = _headline(data, factors, found[joint], left_out, median(joint))
-        panel = np.arange(data.panel.p)
-        tables["regulators"] = pd.DataFrame(
-            {
-                "regulator": data.names(panel),
-                "batch_and_donor_share": found[joint][panel],
-                "batch_and_donor_share_low": low[joint][panel],
-                "batch_and_donor_share_high": high[joint][panel],
-            }
+    def genes(self, key: Hashable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of every gene: share and its interval."""
+        parts = np.stack([part[key] for part in self.left_out])
+        return (
+            self.found[key],
+            *jackknife_interval(self.found[key], parts, self.n, self.rank[key]),
         )
-    return tables
+
+    def summary(
+        self, key: Hashable, statistic: Callable[..., float] | None = None
+    ) -> tuple[float, float, float]:
+        """Of the median gene, or a statistic of (shares, group that is left out or None)."""
+        read = statistic or (lambda values, without: _quantile(values))
+        value = read(self.found[key], None)
+        parts = np.array([read(part[key], g) for g, part in enumerate(self.left_out)])
+        low, high = jackknife_interval(np.array(value), parts, self.n, self.rank[key])
+        return value, float(low), float(high)
 
 
-def _columns(factors: Factors, name: str) -> np.ndarray:
-    return factors.of_names(*NUISANCE) if name == _JOINT else factors.columns[name]
+def by_factor(data: Dataset, factors: Factors) -> dict[str, pd.DataFrame]:
+    """Tables ``factors`` (median gene) and ``genes``: both ends of each share, with intervals."""
+
+    def shares(normal: Normal) -> dict:
+        return {
+            (name, end): values
+            for name, pair in unique_and_total(normal, factors.columns).items()
+            for end, values in zip(ENDS, pair, strict=True)
+        }
+
+    normal = factors.normal()
+    ranks = {name: normal.rank(columns) for name, columns in factors.columns.items()}
+    rank = {(name, end): ranks[name] for name in ranks for end in ENDS}
+    jackknife = _Jackknife.of(data, factors, shares, rank)
+    positions = np.arange(len(data.panel.genes))
+    genes = {"gene": data.names(positions), "is_regulator": positions < data.panel.p}
+    records = []
+    for name in factors.columns:
+        role = data.roles.get(name)
+        row = {
+            "factor": name,
+            "column": role.column if role else "log row total" if name == DEPTH else name,
+            "levels": role.n_levels if role else float("nan"),
+        }
+        for end in ENDS:
+            row |= _triple(end, jackknife.summary((name, end)))
+            genes |= _triple(f"{name}_{end}", jackknife.genes((name, end)))
+        row["total_tenth"] = _quantile(jackknife.found[name, "total"], UPPER)
+        records.append(row)
+    return {"factors": pd.DataFrame(records), "genes": pd.DataFrame(genes)}
 
 
-def _shares(factors: Factors, normal: Normal) -> dict[tuple[str, str], np.ndarray]:
-    """Both ends of each factor for every gene, and batch and donor together."""
-    found = {
-        (name, end): values
-        for name, pair in unique_and_total(normal, factors.columns).items()
-        for end, values in zip(ENDS, pair, strict=True)
+def of_nuisance(data: Dataset, factors: Factors) -> dict[str, pd.DataFrame]:
+    """Tables ``headline`` and ``regulators``: adjusted R² of batch and donor together.
+
+    The headline is that of the median gene, and once more of what repeats beside counting
+    noise. Nothing where neither batch nor donor is labelled.
+    """
+    columns = factors.of_names(*NUISANCE)
+    if not len(columns):
+        return {}
+    rank = {"joint": factors.normal().rank(columns)}
+    jackknife = _Jackknife.of(data, factors, lambda n: {"joint": n.adjusted(columns)}, rank)
+    row = {
+        "statistic": "batch_and_donor_share",
+        **dict(zip(("estimate", "low", "high"), jackknife.summary("joint"), strict=True)),
+        "tenth": _quantile(jackknife.found["joint"], UPPER),
+        "factors": " and ".join(name for name in NUISANCE if name in factors.columns),
+        "genes": len(jackknife.found["joint"]),
+        "groups": len(factors.n),
+        **_triple("of_signal", _of_signal(data, jackknife)),
     }
-    nuisance = factors.of_names(*NUISANCE)
-    if len(nuisance):
-        found[_JOINT, "total"] = normal.adjusted(nuisance)
-    return found
+    panel = np.arange(data.panel.p)
+    each = [values[panel] for values in jackknife.genes("joint")]
+    regulators = {"regulator": data.names(panel), **_triple("batch_and_donor_share", each)}
+    return {"headline": pd.DataFrame([row]), "regulators": pd.DataFrame(regulators)}
+
+
+def _of_signal(data: Dataset, jackknife: _Jackknife) -> tuple[float, float, float]:
+    """The median share among readable genes, of the part that is not counting noise."""
+    noise = data.moments.technical
+    if noise is None:
+        return (float("nan"),) * 3
+    sums = (noise.n, noise.total, noise.squares, noise.noise)
+
+    def share(values: np.ndarray, without: int | None) -> float:
+        n, *parts = (s.sum(axis=0) - (0 if without is None else s[without]) for s in sums)
+        reliability = closed_form(n, *parts)
+        readable = reliability >= thresholds.READABLE
+        return _quantile(np.minimum(values[readable] / reliability[readable], 1.0))
+
+    return jackknife.summary("joint", share)
+
+
+def _triple(name: str, values: Sequence) -> dict[str, object]:
+    return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
 
 
 def _quantile(values: np.ndarray, q: float = 0.5) -> float:
     """Quantile over the genes that vary; NaN when none does."""
     finite = values[np.isfinite(values)]
     return float(np.quantile(finite, q)) if len(finite) else float("nan")
-
-
-def _factor_table(data: Dataset, factors: Factors, found: dict, median) -> pd.DataFrame:
-    records = []
-    for name in factors.columns:
-        role = data.roles.get(name)
-        numeric = name == DEPTH or role is None
-        row = {
-            "factor": name,
-            "column": "log row total" if name == DEPTH else role.column if role else name,
-            "levels": float("nan") if numeric else role.n_levels,
-        }
-        for end in ENDS:
-            row[end], row[f"{end}_low"], row[f"{end}_high"] = median((name, end))
-        row["total_tenth"] = _quantile(found[name, "total"], UPPER)
-        records.append(row)
-    return pd.DataFrame(records)
-
-
-def _gene_table(
-    data: Dataset, factors: Factors, found: dict, low: dict, high: dict
-) -> pd.DataFrame:
-    positions = np.arange(len(data.panel.genes))
-    columns = {"gene": data.names(positions), "is_regulator": positions < data.panel.p}
-    for name in factors.columns:
-        for end in ENDS:
-            columns[f"{name}_{end}"] = found[name, end]
-            columns[f"{name}_{end}_low"] = low[name, end]
-            columns[f"{name}_{end}_high"] = high[name, end]
-    return pd.DataFrame(columns)
-
-
-def _headline(
-    data: Dataset,
-    factors: Factors,
-    joint: np.ndarray,
-    left_out: list[dict],
-    interval: tuple[float, float, float],
-) -> pd.DataFrame:
-    """Median share of batch and donor, as measured and of what repeats beside counting noise."""
-    value, low, high = interval
-    row = {
-        "statistic": "batch_and_donor_share",
-        "estimate": value,
-        "low": low,
-        "high": high,
-        "tenth": _quantile(joint, UPPER),
-        "factors": " and ".join(name for name in NUISANCE if name in factors.columns),
-        "genes": len(joint),
-        "groups": len(factors.n),
-        "of_signal": float("nan"),
-        "of_signal_low": float("nan"),
-        "of_signal_high": float("nan"),
-    }
-    noise = data.moments.technical
-    if noise is not None:
-        sums = (noise.n, noise.total, noise.squares, noise.noise)
-
-        def share(values: np.ndarray, without: int | None = None) -> float:
-            n, *parts = (s.sum(axis=0) - (0 if without is None else s[without]) for s in sums)
-            reliability = closed_form(n, *parts)
-            readable = reliability >= thresholds.READABLE
-            return _quantile(np.minimum(values[readable] / reliability[readable], 1.0))
-
-        parts = [share(part[_JOINT, "total"], g) for g, part in enumerate(left_out)]
-        value, whole = share(joint), factors.normal()
-        rank = whole.rank(_columns(factors, _JOINT))
-        low, high = jackknife_interval(np.array(value), np.array(parts), whole.n, rank)
-        row |= {"of_signal": value, "of_signal_low": float(low), "of_signal_high": float(high)}
-    return pd.DataFrame([row])

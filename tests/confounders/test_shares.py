@@ -43,7 +43,8 @@ def test_tables_hold_both_ends_with_intervals_and_the_share_of_the_signal():
     adata = simulate(1500, 120, 20, batch_share=0.3, donor_share=0.0, depth=150.0, seed=4)
     data = Dataset.open(adata)
     data = data.with_moments(Moments.of(data))
-    tables = shares.of(data, Factors.of(data))
+    factors = Factors.of(data)
+    tables = shares.by_factor(data, factors) | shares.of_nuisance(data, factors)
     genes, row = tables["genes"], tables["headline"].iloc[0]
     for name in ("batch", "donor", "depth"):
         for end in shares.ENDS:
