@@ -27,8 +27,8 @@ _MOST = 1e8
 _ITERATIONS, _HALVINGS, _LONGEST = 50, 30, 3.0
 # At most so many starting points are shared by all genes.
 _STARTS = 150
-# Numbers that a batch of genes may hold at once (32 MB), and genes in it.
-_BATCH, _GENES = 2**22, 512
+# Numbers that a batch of genes may hold at once (1 MB: it stays in cache), and genes in it.
+_BATCH, _GENES = 2**17, 512
 
 Map = Callable[[Callable, Iterable], list]
 
@@ -107,7 +107,6 @@ class Likelihood:
     owner: np.ndarray  # factor of each column, (q,)
     last: int  # first column of the eliminated factor
     d: np.ndarray  # its eigenvalues
-    pairs: np.ndarray  # products of the others' columns with each of its, (q_last, r * r)
     mean: np.ndarray  # mean eigenvalue of each factor, (K,)
     loading: np.ndarray  # (rank X, q)
     fitted: np.ndarray  # (g, rank X)
@@ -132,7 +131,6 @@ class Likelihood:
             turn[block, start : start + vectors.shape[1]] = vectors
         a = turn.T @ absorbed.a @ turn
         last = int(ends[-2])
-        side = a[:last, last:]
         scale = np.sqrt(absorbed.c[genes] / absorbed.freedom)
         b = (absorbed.b[:, genes] / scale).T @ turn
         solved, rank = _solved(a, b)
@@ -153,7 +151,6 @@ class Likelihood:
             owner=np.repeat(np.arange(len(order)), ranks[order]),
             last=last,
             d=np.diag(a)[last:].copy(),
-            pairs=(side.T[:, :, None] * side.T[:, None, :]).reshape(q - last, last * last),
             mean=np.array(mean)[order],
             loading=absorbed.loading @ turn,
             fitted=(absorbed.fitted[:, genes] / scale).T,
@@ -206,7 +203,7 @@ class Likelihood:
 
         def weighted(weights: np.ndarray) -> np.ndarray:
             """A_re diag(weights) A_er of each gene."""
-            return (weights @ self.pairs).reshape(len(weights), r, r)
+            return (side * weights[:, None, :]) @ side.T
 
         # What stays, once the last factor is eliminated; then the inverse over it.
         c_r = self.a[:r, :r] - lam_e[:, :, None] * weighted(shrunk)
@@ -279,8 +276,8 @@ class Likelihood:
         weight, lam_e = ratio[:, self.owner], ratio[:, -1:]
         fit = self.fitted[genes] - (weight * state.u) @ self.loading.T
         load_r, load_e = self.loading[:, :r], self.loading[:, r:]
-        pairs = (load_e.T[:, :, None] * self.a[:r, r:].T[:, None, :]).reshape(len(self.d), f * r)
-        left = load_r - ((lam_e * state.shrunk) @ pairs).reshape(len(genes), f, r)
+        weights = (lam_e * state.shrunk)[:, None, :]
+        left = load_r - (load_e * weights) @ self.a[:r, r:].T
         spread = ((left @ state.inner) * left).sum(axis=(1, 2))
         spread += ((lam_e * state.shrunk) * (load_e**2).sum(axis=0)).sum(axis=1)
         return np.maximum((fit**2).sum(axis=1) - unit * (f + spread), 0.0) / (self.n - 1)
@@ -326,13 +323,14 @@ def _minimise(
     iterations = np.zeros(len(genes), dtype=np.int64)
     converged = np.zeros(len(genes), dtype=bool)
     open_ = np.arange(len(genes))
-    value, slope, curvature = _derivatives(likelihood, genes, at)
+    value, slope, curvature, zero = _derivatives(likelihood, genes, at)
     for _ in range(_ITERATIONS):
         slack = np.where((at[open_] > 0) | (slope < 0), np.abs(slope), 0.0).max(axis=1)
-        done = slack <= GRADIENT
+        done = slack <= zero
         converged[open_[done]] = True
-        open_, value = open_[~done], value[~done]
-        slope, curvature = slope[~done], curvature[~done]
+        open_, value, slope, curvature, zero = (
+            part[~done] for part in (open_, value, slope, curvature, zero)
+        )
         if not len(open_):
             break
         step = _step(at[open_], slope, curvature)
@@ -351,21 +349,26 @@ def _minimise(
             good = new[0] <= bound
             taken = waiting[good]
             at[open_[taken]] = trial[good]
-            value[taken], slope[taken], curvature[taken] = (part[good] for part in new)
+            for part, one in zip((value, slope, curvature, zero), new, strict=True):
+                part[taken] = one[good]
             moved[taken] = True
             waiting, length = waiting[~good], length / 2
             if not len(waiting):
                 break
         # A gene that cannot move has an open slope: it is left as not converged.
-        open_, value = open_[moved], value[moved]
-        slope, curvature = slope[moved], curvature[moved]
+        open_, value, slope, curvature, zero = (
+            part[moved] for part in (open_, value, slope, curvature, zero)
+        )
     return np.expm1(at) / mean, converged, iterations
 
 
 def _derivatives(
     likelihood: Likelihood, genes: np.ndarray, at: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Deviance, gradient and Hessian in ``log(1 + m λ)``: (g,), (g, K), (g, K, K)."""
+) -> tuple[np.ndarray, ...]:
+    """Deviance, gradient and Hessian in ``log(1 + m λ)``: (g,), (g, K), (g, K, K).
+
+    Last, the largest gradient that counts as zero, (g,): with next to no residual, rounding.
+    """
     mean, freedom = likelihood.mean, likelihood.freedom
     state = likelihood.at(np.expm1(at) / mean, genes)
     speed = np.exp(at) / mean  # dλ/dt, and its own derivative
@@ -376,7 +379,8 @@ def _derivatives(
     )
     curvature = (curvature - state.norm) * speed[:, :, None] * speed[:, None, :]
     np.einsum("gii->gi", curvature)[:] += slope
-    return state.deviance, slope, curvature
+    zero = np.maximum(GRADIENT, 1e-12 * freedom / state.rest)
+    return state.deviance, slope, curvature, zero
 
 
 def _step(at: np.ndarray, slope: np.ndarray, curvature: np.ndarray) -> np.ndarray:
