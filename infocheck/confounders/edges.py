@@ -38,6 +38,8 @@ SHOWN = 200
 JOINT, ALL = "batch_and_donor", "all_factors"
 # An edge vanishes when less than this part of its correlation is left.
 LEFT = 0.5
+# Factors that take so much of what the largest takes are as large.
+NEARLY = 0.9
 _CRITICAL = float(norm.ppf(0.975))
 
 
@@ -400,19 +402,16 @@ def charts(tables: Mapping[str, pd.DataFrame]) -> dict[str, Chart]:
 
 
 def _strongest(factors: pd.DataFrame, column: str) -> pd.Series | None:
-    """The factor with the largest value, of single ones.
+    """The single factor with the largest value.
 
-    Donors hold all that their batches hold: of factors that are not below the interval of
-    the largest the one with the fewest dimensions.
+    Donors hold all that their batches hold: of factors with nearly the largest value the one
+    with the fewest dimensions.
     """
     known = factors[factors["factor"].isin(_single(factors["factor"])) & factors[column].notna()]
     if known.empty:
         return None
     value = known[column].astype(float)
-    low = known.loc[value.idxmax(), f"{column}_low"]
-    near = known[value >= (value.max() if pd.isna(low) else float(low))]
-    largest = near[value[near.index] > 0]
-    near = largest if len(largest) else near
+    near = known[value >= NEARLY * value.max()]
     return near.loc[near["dimensions"].astype(float).idxmin()]
 
 
@@ -424,7 +423,7 @@ def _within_chart(tables: Mapping[str, pd.DataFrame]) -> Chart | None:
     total = _numbers(edges["r"])
     inside = np.sign(total) * _numbers(edges[f"{factor}_within_r"])
     total = np.abs(total)
-    lost = inside < LEFT * total
+    lost = np.abs(inside) < LEFT * total
     turned = edges["flips_within"].fillna("").str.split(", ").map(lambda n: words(factor) in n)
     turned = turned.to_numpy(dtype=bool)
 
@@ -495,7 +494,8 @@ def _range(row: pd.Series, column: str) -> str:
     value, low, high = (row[f"{column}{end}"] for end in ("", "_low", "_high"))
     if pd.isna(low) or pd.isna(high):
         return f"{value:.0%}"
-    return f"{value:.0%} ({low:.0%}–{high:.0%})"
+    places = 1 if low < high and f"{low:.0%}" == f"{high:.0%}" else 0
+    return f"{value:.{places}%} ({low:.{places}%}–{high:.{places}%})"
 
 
 def _numbers(values: pd.Series) -> np.ndarray:

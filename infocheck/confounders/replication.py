@@ -30,6 +30,8 @@ DRAWS = 39
 PARTS = 10
 # Regulators that are named for each factor.
 NAMED = 20
+# A regulator differs between groups from so many standard errors on (convention).
+CLEAR = 3.0
 # Rows may exchange labels within another factor if so many of them then still can.
 _FREE = 0.5
 
@@ -76,10 +78,11 @@ def of(data: Dataset, factors: Factors | None, rng: np.random.Generator) -> dict
     """Tables of how far the levels of each factor agree on correlations and on edges.
 
     Up to 8 levels with 30 rows or more in the row sample, all regulators and up to 300
-    targets (20,000 pairs at most). The means of all recorded factors are removed first, so
-    what is compared is correlation within groups. Labels are shuffled 39 times: among whole
-    donors where a factor is constant within them and there are six or more, else among rows
-    of the same donor, batch, condition and cell type as far as that leaves rows to exchange.
+    targets (20,000 pairs at most). What all other recorded factors explain is removed level by
+    level, so what is compared is correlation within groups. Labels are shuffled 39 times: among
+    whole donors where a factor is constant within them and there are six or more, else among
+    rows of the same donor, batch, condition and cell type as far as that leaves rows to
+    exchange.
     What the shuffled labels give is expected where all levels have the same correlations,
     for these numbers of rows, these distributions and this choice of the strongest edges.
 
@@ -110,8 +113,8 @@ def of(data: Dataset, factors: Factors | None, rng: np.random.Generator) -> dict
         ``replication_summary``: means over the levels of each factor.
 
         ``changing_regulators``: regulators with the largest excess for each factor;
-        ``regulators``: for each regulator the largest ``spread_between_groups`` and of which
-        factor.
+        ``regulators``: for each regulator the ``spread_between_groups`` of the factor that
+        stands out most, and its name in ``differs_between`` from 3 standard errors on.
 
     Notes
     -----
@@ -419,15 +422,16 @@ def _changing(every: pd.DataFrame) -> pd.DataFrame:
 
 
 def _regulators(every: pd.DataFrame) -> pd.DataFrame:
-    ordered = every.sort_values("spread", ascending=False, kind="stable")
+    ordered = every.sort_values("standard_errors", ascending=False, kind="stable")
     best = ordered.drop_duplicates("regulator").set_index("regulator")
     best = best.loc[every["regulator"].unique()].reset_index()
-    groups = best["factor"].str.replace("_", " ").where(best["spread"] > 0)
+    clear = best["standard_errors"] >= CLEAR
+    groups = best["factor"].str.replace("_", " ").astype(object)
     return pd.DataFrame(
         {
             "regulator": best["regulator"],
             "spread_between_groups": best["spread"],
-            "differs_between": groups.astype(object).where(groups.notna(), None),
+            "differs_between": groups.where(clear, None),
         }
     )
 
@@ -449,7 +453,7 @@ def charts(tables: Mapping[str, pd.DataFrame]) -> dict[str, Chart]:
         names = [f"{level} ({n:,.0f} rows)" for level, n in zip(*_columns(levels), strict=True)]
         axes.set_yticks(range(len(levels)), names[::-1])
         axes.set_ylim(-0.6, len(levels) - 0.4)
-        axes.set_xlim(0, 1)
+        axes.set_xlim(0, min(1.02, 1.1 * max(levels["expected_high"].max(), _end(levels))))
         axes.set_xlabel("Share of edges that are found again")
         axes.xaxis.set_major_formatter(plotting.percent())
 
@@ -482,6 +486,11 @@ def _finding(row: pd.Series) -> str:
         f"{share} of the strongest edges of all other levels of {_words(row['factor'])} are found "
         f"again in one that is left out, {verdict}."
     )
+
+
+def _end(levels: pd.DataFrame) -> float:
+    ends = pd.to_numeric(levels["found_again_high"]).fillna(levels["found_again"])
+    return max(float(ends.max()), 0.1)
 
 
 def _columns(levels: pd.DataFrame) -> tuple[pd.Series, pd.Series]:

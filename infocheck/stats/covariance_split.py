@@ -128,8 +128,9 @@ class Split:
 
     @property
     def share(self) -> np.ndarray:
-        """Part of each covariance that lies between; NaN where there is none."""
-        return _ratio(self.between, self.total, np.nan)
+        """Part of each covariance that lies between; NaN for genes that do not vary."""
+        # Of a constant gene rounding leaves some covariance.
+        return np.where(self.x * self.y > 0, _ratio(self.between, self.total, np.nan), np.nan)
 
     @property
     def correlation(self) -> np.ndarray:

@@ -35,7 +35,7 @@ def robustness_value(f: np.ndarray | float) -> np.ndarray:
         2 * squared,
         np.sqrt(squared**2 + 4 * squared) + squared,
         out=np.zeros_like(squared),
-        where=squared > 0,
+        where=squared != 0,
     )
 
 
