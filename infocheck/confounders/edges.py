@@ -22,6 +22,7 @@ from infocheck.stats.covariance_split import (
     adjusted_share,
     largest_correlation,
     loadings,
+    rank,
 )
 from infocheck.stats.resampling import jackknife_error, t_interval
 from infocheck.stats.variance import Normal
@@ -98,12 +99,18 @@ def of(data: Dataset, factors: Factors | None, rng: np.random.Generator) -> dict
 
         ``edge_robustness``: of the same edges ``partial_r`` given all recorded factors,
         ``robustness`` with interval, the recorded factor that reaches farthest
-        (``strongest_factor``), its partial R² ``with_regulator`` and ``with_target``,
-        its ``reach`` and whether a hidden one like it ``could_null`` the edge.
+        (``strongest_factor``), its adjusted ``partial_r2_with_regulator`` and
+        ``partial_r2_with_target``, the largest robustness that it can null (``reach``) and
+        whether a hidden one like it ``could_null`` the edge.
 
-        ``edge_factors``: one row a factor; shares of all strongest edges with intervals.
+        ``edge_factors``: one row a factor; of all strongest edges the share that vanishes
+        (less than half of the correlation is left) and flips, the mean share of the
+        covariance between levels (``chance_share`` of which a factor without effect takes),
+        the share that a hidden factor like it could null, medians of its partial R²; of all
+        pairs the number that it could correlate significantly on its own, and how much.
 
-        ``edge_summary``: one row.
+        ``edge_summary``: one row; how many edges, the median robustness, and the share that a
+        hidden factor like the strongest recorded one of each edge could null.
 
     Notes
     -----
@@ -122,9 +129,10 @@ def of(data: Dataset, factors: Factors | None, rng: np.random.Generator) -> dict
     effective = effective_size(data)
     normal = factors.normal()
     designs = _designs(factors)
-    whole = _parts(normal, sums, designs, edges)
+    others = {name: _others(name, normal, designs) for name in designs}
+    whole = _parts(normal, sums, designs, others, edges)
     tasks = data.engine.map(
-        lambda part: _statistics(_parts(*part, designs, edges), effective),
+        lambda part: _statistics(_parts(*part, designs, others, edges), effective),
         _without_folds(data, factors),
     )
     estimate = _statistics(whole, effective)
@@ -149,16 +157,19 @@ def _designs(factors: Factors) -> dict[str, np.ndarray]:
 
 
 def _parts(
-    normal: Normal, sums: CrossSums, designs: Mapping[str, np.ndarray], edges: _Edges
+    normal: Normal,
+    sums: CrossSums,
+    designs: Mapping[str, np.ndarray],
+    others: Mapping[str, np.ndarray],
+    edges: _Edges,
 ) -> dict[str, _Part]:
     def split(columns: np.ndarray) -> Split:
         return Split.of_pairs(sums, loadings(normal, columns), edges.lead, edges.other)
 
     parts = {}
     for name, columns in designs.items():
-        others = _others(name, normal, designs)
-        whole = split(np.union1d(others, columns))
-        x, y = robustness.partial_shares(whole, split(others))
+        whole = split(np.union1d(others[name], columns))
+        x, y = robustness.partial_shares(whole, split(others[name]))
         own = whole if name == ALL else split(columns)
         parts[name] = _Part(own, x, y, robustness.reach(x, y))
     return parts
@@ -175,7 +186,7 @@ def _others(name: str, normal: Normal, designs: Mapping[str, np.ndarray]) -> np.
         if other in (JOINT, ALL) or np.isin(columns, own).any():
             continue
         both = np.union1d(columns, own)
-        if len(loadings(normal, both)) > len(loadings(normal, columns)):
+        if rank(normal, both) > rank(normal, columns):
             beside.append(columns)
     return np.concatenate(beside)
 
@@ -213,15 +224,22 @@ def _statistics(parts: Mapping[str, _Part], effective: float) -> dict[tuple[str,
         found[name, "between_share"] = float(np.nanmean(part.split.share))
         strength = robustness.of_correlation(parts[ALL].split.within_correlation)
         found[name, "could_null_share"] = _mean(strength <= part.reach, parts[ALL].split)
-        found[name, "with_regulator"] = _median(part.with_regulator)
-        found[name, "with_target"] = _median(part.with_target)
+        for end in ("with_regulator", "with_target"):
+            found[name, f"partial_r2_{end}"] = _median(getattr(part, end))
     found[ALL, "robustness"] = _median(strength)
+    farthest = np.nanmax([_known(parts[name].reach) for name in _single(parts)], axis=0)
+    found[ALL, "strongest_could_null"] = _mean(strength <= farthest, parts[ALL].split)
     return found
 
 
 def _mean(flag: np.ndarray, split: Split) -> float:
     """Share of the edges; NaN where the factors leave no rows to see it in."""
     return float(flag.mean()) if split.freedom >= 2 else math.nan
+
+
+def _known(reach: np.ndarray) -> np.ndarray:
+    """What a factor reaches; nothing where that is unknown."""
+    return np.nan_to_num(reach, nan=0.0)
 
 
 def _median(values: np.ndarray) -> float:
@@ -312,7 +330,7 @@ def _robustness_table(
     def of_strongest(values: list[np.ndarray]) -> np.ndarray:
         return np.take_along_axis(np.stack(values), best[None], axis=0)[0]
 
-    reach = [np.nan_to_num(parts[name].reach) for name in single]
+    reach = [_known(parts[name].reach) for name in single]
     best = np.argmax(np.stack(reach), axis=0)
     strength, farthest = robustness.of_correlation(r), of_strongest(reach)
     table = {
@@ -323,8 +341,8 @@ def _robustness_table(
         "robustness_low": robustness.of_correlation(low),
         "robustness_high": robustness.of_correlation(high),
         "strongest_factor": np.array([words(name) for name in single], dtype=object)[best],
-        "with_regulator": of_strongest([parts[name].with_regulator for name in single]),
-        "with_target": of_strongest([parts[name].with_target for name in single]),
+        "partial_r2_with_regulator": of_strongest([parts[name].with_regulator for name in single]),
+        "partial_r2_with_target": of_strongest([parts[name].with_target for name in single]),
         "reach": farthest,
         "could_null": strength <= farthest,
     }
@@ -353,8 +371,8 @@ def _factor_table(
             row |= dict(zip(keys, intervals[name, statistic], strict=True))
         row["flips"] = int(_flips(part.split, effective).sum())
         row["chance_share"] = part.split.rank / (part.split.n - 1)
-        row["with_regulator"] = intervals[name, "with_regulator"][0]
-        row["with_target"] = intervals[name, "with_target"][0]
+        for end in ("partial_r2_with_regulator", "partial_r2_with_target"):
+            row[end] = intervals[name, end][0]
         row["pairs_it_could_create"], row["largest_it_could_create"] = bounds[name]
         records.append(row)
     return pd.DataFrame(records)
@@ -380,6 +398,8 @@ def _summary(
         "robustness_low": low,
         "robustness_high": high,
     }
+    keys = ("could_null_share", "could_null_share_low", "could_null_share_high")
+    row |= dict(zip(keys, intervals[ALL, "strongest_could_null"], strict=True))
     return pd.DataFrame([row])
 
 

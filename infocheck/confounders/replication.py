@@ -260,7 +260,7 @@ def _compared(
     keep = _pairs(data.panel.p, targets)
     edges = min(EDGES, max(int(STRONGEST * keep.sum()), 1))
 
-    def measured(level: np.ndarray, taken: np.ndarray | float = 0.0):
+    def measured(level: np.ndarray, taken: np.ndarray | float):
         fisher = rows.sums(level).fisher(taken).only(keep)
         every, chosen = Disagreement.of(fisher), Edges.of(fisher.flat(), edges)
         again = chosen.found_again(fisher.flat())
@@ -270,8 +270,10 @@ def _compared(
             chosen,
         )
 
+    # Donors take along what was removed from them; rows at random are free of it.
+    along = 0.0 if rows.unit is None else rows.taken
     seeds = rng.spawn(DRAWS)
-    null = data.engine.map(lambda one: measured(rows.shuffled(one))[0], seeds)
+    null = data.engine.map(lambda one: measured(rows.shuffled(one), along)[0], seeds)
     seen, every, chosen = measured(rows.level, rows.taken)
     again = _left_out(rows, chosen)
     return {

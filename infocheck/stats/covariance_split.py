@@ -24,13 +24,22 @@ def loadings(normal: Normal, columns: np.ndarray) -> np.ndarray:
     columns
         Design columns of one factor or of several, indicators or numbers.
     """
+    return _basis(normal, columns).T @ normal.xy[columns]
+
+
+def rank(normal: Normal, columns: np.ndarray) -> int:
+    """Dimensions that these design columns span beside the mean."""
+    return _basis(normal, columns).shape[1]
+
+
+def _basis(normal: Normal, columns: np.ndarray) -> np.ndarray:
+    """Weights of the columns that make them orthonormal, shape (columns, rank)."""
     xx = normal.xx[np.ix_(columns, columns)]
     scale = np.sqrt(np.maximum(np.diag(xx), 0.0))
     scale = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
     values, vectors = np.linalg.eigh(xx * np.outer(scale, scale))
     keep = values > TOLERANCE * max(values.max(initial=0.0), 1e-300)
-    whitened = vectors[:, keep] / np.sqrt(values[keep])
-    return whitened.T @ (normal.xy[columns] * scale[:, None])
+    return scale[:, None] * vectors[:, keep] / np.sqrt(values[keep])
 
 
 @dataclass(frozen=True)

@@ -193,9 +193,9 @@ def test_sums_without_a_fold_are_those_of_the_other_rows(batched):
 def test_a_factor_that_another_determines_keeps_its_strength(batched):
     """Donors lie in batches: beside donors nothing of batch would be left."""
     factors = tables(batched)["edge_factors"].set_index("factor")
-    assert factors.loc["batch", "with_regulator"] > 0.2
+    assert factors.loc["batch", "partial_r2_with_regulator"] > 0.2
     assert factors.loc["batch", "could_null_share"] > 0.5
-    assert factors.loc["donor", "with_regulator"] < 0.1
+    assert factors.loc["donor", "partial_r2_with_regulator"] < 0.1
 
 
 def test_robustness_equals_a_hidden_variable_on_rows(batched):
@@ -221,15 +221,14 @@ def test_robustness_equals_a_hidden_variable_on_rows(batched):
         left = {"batch": 1199 - 2 - 3, "donor": 1199 - 2 - 7}[name]
         start = left + (dimensions[name] if name == "batch" else dimensions[name] - 3)
         share = 1 - (after @ after / left) / (before @ before / start)
-        assert row.with_regulator == pytest.approx(share, abs=1e-8)
+        assert row.partial_r2_with_regulator == pytest.approx(share, abs=1e-8)
 
 
 def test_a_stronger_hidden_factor_nulls_more(batched, sound):
-    low, high = (
-        tables(data)["edge_factors"].set_index("factor").loc["all_factors", "could_null_share"]
-        for data in (sound, batched)
-    )
-    assert low < 0.1 < 0.5 < high
+    low, high = (tables(data)["edge_summary"].iloc[0] for data in (sound, batched))
+    assert low["could_null_share_high"] < 0.1
+    assert high["could_null_share_low"] > 0.5
+    assert high["robustness_high"] < low["robustness_low"]
 
 
 def test_nothing_recorded_gives_no_tables():

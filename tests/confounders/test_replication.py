@@ -254,6 +254,20 @@ def test_charts_of_saved_tables():
     assert replication.charts(saved) == {}
 
 
+@pytest.mark.parametrize("kind", ["donors", "rows"])
+def test_what_was_removed_is_counted_in_what_is_expected(kind):
+    """Twenty donors take a third of the rows of each batch; no correlation (seed 10)."""
+    rng = np.random.default_rng(10)
+    donor = np.arange(600) // 15 if kind == "donors" else np.arange(600) % 40
+    batch = np.arange(600) // 15 % 2 if kind == "donors" else np.arange(600) // 40 % 2
+    x = rng.normal(size=(600, 120)) + 2 * rng.normal(size=(40, 120))[donor]
+    data = opened(values(x, 20, batch=batch, donor=donor))
+    row = tables(data)["heterogeneity"].set_index("factor").loc["batch"]
+    assert row["shuffled"] == {"donors": "donors", "rows": "rows within donor"}[kind]
+    assert row["variance"] == pytest.approx(1, abs=0.07)
+    assert row["expected"] == pytest.approx(1, abs=0.03)
+
+
 @pytest.mark.slow
 def test_size_of_the_test_of_heterogeneity():
     """100 simulated data sets without any change: donors, rows within donors, and donors as
