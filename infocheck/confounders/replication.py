@@ -32,8 +32,10 @@ PARTS = 10
 NAMED = 20
 # A regulator differs between groups from so many standard errors on (convention).
 CLEAR = 3.0
-# Rows may exchange labels within another factor if so many of them then still can.
-_FREE = 0.5
+# Rows may exchange labels within another factor if so many of them then still can, and the
+# stratum of the average row has so many: within a few rows whose means were removed labels
+# make too little difference (2 % in strata of 12).
+_FREE, _CROWD = 0.5, 30
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ def of(data: Dataset, factors: Factors | None, rng: np.random.Generator) -> dict
     targets (20,000 pairs at most). What all other recorded factors explain is removed level by
     level, so what is compared is correlation within groups. Labels are shuffled 39 times: among
     whole donors where a factor is constant within them and there are six or more, else among
-    rows of the same donor, batch, condition and cell type as far as that leaves rows to
-    exchange.
+    rows of the same donor, batch, condition and cell type as far as that leaves enough rows
+    to exchange.
     What the shuffled labels give is expected where all levels have the same correlations,
     for these numbers of rows, these distributions and this choice of the strongest edges.
 
@@ -229,7 +231,7 @@ def _exchangeable(
     stratum, within = np.zeros(len(level), np.int64), []
     for name, codes in others.items():
         finer = np.unique(np.stack([stratum, codes]), axis=1, return_inverse=True)[1].ravel()
-        if _free(level, finer) >= _FREE:
+        if _free(level, finer) >= _FREE and np.bincount(finer)[finer].mean() >= _CROWD:
             stratum, within = finer, [*within, name.replace("_", " ")]
     return None, stratum, "rows" + (f" within {', '.join(within)}" if within else "")
 
