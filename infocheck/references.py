@@ -254,6 +254,34 @@ _ALL = (
         title="A unified approach to false discovery rate estimation",
         venue="BMC Bioinformatics 9:303",
     ),
+    Reference(
+        key="simpson1951",
+        authors="Simpson, E. H.",
+        year=1951,
+        title="The interpretation of interaction in contingency tables",
+        venue="Journal of the Royal Statistical Society B 13:238-241",
+    ),
+    Reference(
+        key="cochran1954",
+        authors="Cochran, W. G.",
+        year=1954,
+        title="The combination of estimates from different experiments",
+        venue="Biometrics 10:101-129",
+    ),
+    Reference(
+        key="dersimonian1986",
+        authors="DerSimonian, R. and Laird, N.",
+        year=1986,
+        title="Meta-analysis in clinical trials",
+        venue="Controlled Clinical Trials 7:177-188",
+    ),
+    Reference(
+        key="cinelli2020",
+        authors="Cinelli, C. and Hazlett, C.",
+        year=2020,
+        title="Making sense of sensitivity: extending omitted variable bias",
+        venue="Journal of the Royal Statistical Society B 82:39-67",
+    ),
 )
 
 REFERENCES = {reference.key: reference for reference in _ALL}
