@@ -11,7 +11,7 @@ import pandas as pd
 
 from infocheck import plotting, thresholds
 from infocheck.check import Check, Tables
-from infocheck.confounders import audit, shares
+from infocheck.confounders import audit, components, edges, shares
 from infocheck.confounders.factors import Factors
 from infocheck.errors import NotAssessed
 from infocheck.plotting import Chart
@@ -66,7 +66,8 @@ class Confounding(Check):
         if factors is None:
             return tables
         shown = Factors.stated(data) or factors
-        return tables | shares.by_factor(data, shown) | shares.of_nuisance(data, factors)
+        tables |= shares.by_factor(data, shown) | shares.of_nuisance(data, factors)
+        return tables | components.of(data, shown) | edges.of(data, factors, rng)
 
     def judge(self, tables: Tables) -> Verdict:
         aliased = tables.get("aliased")

@@ -82,7 +82,10 @@ def unique_and_total(
     shares = {}
     for name, columns in factors.items():
         others = np.setdiff1d(everything, columns)
-        shares[name] = (full - normal.adjusted(others), normal.adjusted(columns))
+        unique = full - normal.adjusted(others)
+        # An aliased factor adds nothing; rounding must not say otherwise.
+        unique = np.where(np.abs(unique) < 1e-12, 0.0, unique)
+        shares[name] = (unique, normal.adjusted(columns))
     return shares
 
 
