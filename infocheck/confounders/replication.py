@@ -443,9 +443,11 @@ def _regulators(every: pd.DataFrame) -> pd.DataFrame:
 def charts(tables: Mapping[str, pd.DataFrame]) -> dict[str, Chart]:
     """Charts of the tables of :func:`of`: edges that are found again in other groups."""
     summary = tables.get("replication_summary")
-    if summary is None or summary["found_again"].isna().all():
+    if summary is None:
         return {}
     gap = pd.to_numeric(summary["expected"]) - pd.to_numeric(summary["found_again"])
+    if gap.isna().all():
+        return {}
     row = summary.loc[gap.idxmax()]
     levels = tables["replication"].loc[lambda table: table["factor"] == row["factor"]]
 
@@ -484,7 +486,7 @@ def _finding(row: pd.Series) -> str:
     verdict = (
         f"fewer than the {expected} that equal correlations would give"
         if fewer
-        else f"as many as equal correlations would give, {expected}"
+        else f"not clearly fewer than the {expected} that equal correlations would give"
     )
     return (
         f"{share} of the strongest edges of all other levels of {_words(row['factor'])} are found "
