@@ -221,7 +221,7 @@ def _statistics(parts: Mapping[str, _Part], effective: float) -> dict[tuple[str,
     for name, part in parts.items():
         found[name, "vanish_share"] = _mean(_vanishes(part.split), part.split)
         found[name, "flip_share"] = _mean(_flips(part.split, effective), part.split)
-        found[name, "between_share"] = float(np.nanmean(part.split.share))
+        found[name, "between_share"] = _average(part.split.share)
         strength = robustness.of_correlation(parts[ALL].split.within_correlation)
         found[name, "could_null_share"] = _mean(strength <= part.reach, parts[ALL].split)
         for end in ("with_regulator", "with_target"):
@@ -240,6 +240,11 @@ def _mean(flag: np.ndarray, split: Split) -> float:
 def _known(reach: np.ndarray) -> np.ndarray:
     """What a factor reaches; nothing where that is unknown."""
     return np.nan_to_num(reach, nan=0.0)
+
+
+def _average(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else math.nan
 
 
 def _median(values: np.ndarray) -> float:

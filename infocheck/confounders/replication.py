@@ -443,12 +443,9 @@ def _regulators(every: pd.DataFrame) -> pd.DataFrame:
 def charts(tables: Mapping[str, pd.DataFrame]) -> dict[str, Chart]:
     """Charts of the tables of :func:`of`: edges that are found again in other groups."""
     summary = tables.get("replication_summary")
-    if summary is None:
+    row = None if summary is None else headline(summary)
+    if row is None:
         return {}
-    gap = pd.to_numeric(summary["expected"]) - pd.to_numeric(summary["found_again"])
-    if gap.isna().all():
-        return {}
-    row = summary.loc[gap.idxmax()]
     levels = tables["replication"].loc[lambda table: table["factor"] == row["factor"]]
 
     def draw(axes, width: float) -> None:
@@ -465,9 +462,9 @@ def charts(tables: Mapping[str, pd.DataFrame]) -> dict[str, Chart]:
 
     return {
         "replication": Chart(
-            title=_finding(row),
+            title=finding(row),
             caption=f"The {row['edges']:,.0f} strongest edges of all other levels of "
-            f"{_words(row['factor'])} together, looked for in each level: the share with the same "
+            f"{words(row['factor'])} together, looked for in each level: the share with the same "
             "sign and significant there, with 95% intervals. Grey: 95% of what equal correlations "
             "would give with so many rows. What other recorded factors explain is removed.",
             draw=draw,
@@ -476,7 +473,14 @@ def charts(tables: Mapping[str, pd.DataFrame]) -> dict[str, Chart]:
     }
 
 
-def _finding(row: pd.Series) -> str:
+def headline(summary: pd.DataFrame) -> pd.Series | None:
+    """The factor that is furthest below what equal correlations would give; None without one."""
+    gap = pd.to_numeric(summary["expected"]) - pd.to_numeric(summary["found_again"])
+    return None if gap.isna().all() else summary.loc[gap.idxmax()]
+
+
+def finding(row: pd.Series) -> str:
+    """What a row of the summary says, in one sentence."""
     share = f"{row['found_again']:.0%}"
     if pd.notna(row["found_again_low"]) and pd.notna(row["found_again_high"]):
         share += f" ({row['found_again_low']:.0%}–{row['found_again_high']:.0%})"
@@ -489,7 +493,7 @@ def _finding(row: pd.Series) -> str:
         else f"not clearly fewer than the {expected} that equal correlations would give"
     )
     return (
-        f"{share} of the strongest edges of all other levels of {_words(row['factor'])} are found "
+        f"{share} of the strongest edges of all other levels of {words(row['factor'])} are found "
         f"again in one that is left out, {verdict}."
     )
 
@@ -507,5 +511,6 @@ def _number(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def _words(factor: str) -> str:
+def words(factor: str) -> str:
+    """A factor as it stands in a sentence."""
     return factor.replace("_", " ")
