@@ -155,6 +155,8 @@ def _clustered(data: Dataset, name: str) -> Size | None:
         return pairs(np.maximum(clustering.corrected(plain, n[kept], probability), 0.0))
 
     def of_median(product: np.ndarray) -> float:
+        if not len(product):  # without this part no gene has an intraclass correlation
+            return float("nan")
         return float(clustering.effective_size(scaled, 1.0, np.median(product))[0, 0])
 
     everything = np.arange(len(n))
