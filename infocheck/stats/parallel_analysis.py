@@ -7,8 +7,8 @@ import math
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
-# A component must exceed the largest of pure noise by this factor (convention). Components
-# that were taken out took noise with them; just above the edge a direction is mostly noise.
+# A component must exceed the largest of pure noise by this factor (convention): just above
+# the edge a direction is mostly noise.
 MARGIN = 1.05
 
 
@@ -98,6 +98,19 @@ def flipped(
     return largest
 
 
+def crowding(n: int, p: int, removed: int) -> float:
+    """Edge of noise in the dimensions that are left over the edge when spread over all.
+
+    Of n rows, centred, and p columns from which components were removed: what is left has
+    ``(n-1-k)/n · (p-k)/p`` of the noise, in as many dimensions; infinite where none is left.
+    """
+    rows, columns = n - 1 - removed, p - removed
+    if min(rows, columns) < 1:
+        return math.inf
+    edges = (math.sqrt(rows) + math.sqrt(columns)) / (math.sqrt(n) + math.sqrt(p))
+    return edges**2 / (rows / n * columns / p)
+
+
 def beyond_chance(
     standard: np.ndarray,
     scores: np.ndarray,
@@ -110,6 +123,8 @@ def beyond_chance(
     Components above the largest eigenvalue of ``draws`` matrices of random signs, times 1.05,
     are taken out, and what is left is flipped again, until none of the rest exceeds it:
     signals would else count as noise and hide weaker ones (deflation, Dobriban & Owen 2019).
+    What was taken out left fewer dimensions to the noise, whereas signs spread it over all of
+    them; :func:`crowding` puts that right.
 
     Parameters
     ----------
@@ -132,7 +147,8 @@ def beyond_chance(
     while number < most:
         taken = scores[:, :number]
         left = standard - taken @ (taken.T @ standard)
-        chance = MARGIN * float(flipped(left, draws, rng).max())
+        crowded = MARGIN * crowding(*standard.shape, number)
+        chance = crowded * float(flipped(left, draws, rng).max())
         threshold[number:] = chance
         above = int((eigenvalues[number:] > chance).sum())
         if not above:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infocheck.stats.parallel_analysis import beyond_chance, edge, flipped, observed, overlap
+from infocheck.stats.parallel_analysis import (
+    beyond_chance,
+    crowding,
+    edge,
+    flipped,
+    observed,
+    overlap,
+)
 from infocheck.stats.principal_regression import Leading
 from infocheck.stats.standard import standardised
 
@@ -64,6 +71,33 @@ def counted(x, seed=0):
     leading = Leading.of(x, 30, seed)
     rng = np.random.default_rng(seed)
     return beyond_chance(standardised(x), leading.scores, leading.eigenvalues, 5, rng)
+
+
+@pytest.mark.parametrize("shape", [(8, 100), (30, 1000), (100, 2000), (60, 60)])
+def test_few_rows_of_noise_have_no_direction_and_one_strong_factor_is_one(shape):
+    """Without regard to the dimensions that are left, all directions would be found."""
+    rng = np.random.default_rng(8)
+    x = rng.standard_normal(shape)
+    assert counted(x)[1] == 0
+    factor = 3 * np.sign(np.arange(shape[0]) % 2 - 0.5)[:, None]
+    assert counted(x + factor * rng.standard_normal(shape[1]))[1] == 1
+
+
+def test_crowding_is_the_ratio_of_edges():
+    """Noise in a subspace against the same noise with random signs, 40 of 80 directions gone."""
+    rng = np.random.default_rng(9)
+    n, p, k = 80, 400, 40
+    z = standardised(rng.standard_normal((n, p)))
+    u = np.linalg.qr(rng.standard_normal((n, k)))[0]
+    v = np.linalg.qr(rng.standard_normal((p, k)))[0]
+    left = z - u @ (u.T @ z)
+    left -= (left @ v) @ v.T
+    top = np.linalg.svd(left, compute_uv=False)[0] ** 2 / n
+    spread = flipped(left, 5, rng).mean()
+    assert spread < 0.7 * top
+    # Rows keep unequal shares, which only makes the threshold more careful.
+    assert top < crowding(n, p, k) * spread < 1.2 * top
+    assert crowding(10, 50, 9) == np.inf
 
 
 @pytest.mark.parametrize("shape", [(300, 600), (900, 300)])
