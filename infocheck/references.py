@@ -281,6 +281,49 @@ _ALL = (
         year=2020,
         title="Making sense of sensitivity: extending omitted variable bias",
         venue="Journal of the Royal Statistical Society B 82:39-67",
+        key="buttner2019",
+        authors="Büttner, M. and Miao, Z. and Wolf, F. A. and Teichmann, S. A. and Theis, F. J.",
+        year=2019,
+        title="A test metric for assessing single-cell RNA-seq batch correction",
+        venue="Nature Methods 16:43-49",
+    ),
+    Reference(
+        key="phipson2010",
+        authors="Phipson, B. and Smyth, G. K.",
+        year=2010,
+        title="Permutation P-values should never be zero: calculating exact P-values when "
+        "permutations are randomly drawn",
+        venue="Statistical Applications in Genetics and Molecular Biology 9:39",
+    ),
+    Reference(
+        key="horn1965",
+        authors="Horn, J. L.",
+        year=1965,
+        title="A rationale and test for the number of factors in factor analysis",
+        venue="Psychometrika 30:179-185",
+    ),
+    Reference(
+        key="hong2020",
+        authors="Hong, D. and Sheng, Y. and Dobriban, E.",
+        year=2020,
+        title="Selecting the number of components in PCA via random signflips",
+        venue="arXiv:2012.02985",
+    ),
+    Reference(
+        key="dobriban2019",
+        authors="Dobriban, E. and Owen, A. B.",
+        year=2019,
+        title="Deterministic parallel analysis: an improved method for selecting factors and "
+        "principal components",
+        venue="Journal of the Royal Statistical Society Series B 81:163-183",
+    ),
+    Reference(
+        key="paul2007",
+        authors="Paul, D.",
+        year=2007,
+        title="Asymptotics of sample eigenstructure for a large dimensional spiked covariance "
+        "model",
+        venue="Statistica Sinica 17:1617-1642",
     ),
 )
 

@@ -17,10 +17,9 @@ from infocheck.comparison import EFFECTS, compared
 from infocheck.plotting import Chart
 from infocheck.result import Verdict
 from infocheck.stats.heritability import Heritability, heritability
-from infocheck.stats.partial import Shrunken, shrinkage_weight
-from infocheck.stats.resampling import t_interval
+from infocheck.stats.partial import shrinkage_weight
 from infocheck.stats.scenarios import FDP
-from infocheck.stats.spike_in import Regulators, replicate
+from infocheck.stats.upper_bound import one_more, simulated
 
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
@@ -106,28 +105,25 @@ class Power(Check):
         explained = heritability(gram, correlation[:, panel.sampled], data.n, panel.own)
         halves = data.moments.half(0, 0) + data.moments.half(0, 1)
         shrinkage = shrinkage_weight(halves)
-        model = Shrunken.of(gram, shrinkage)
-        regulators = Regulators.of(gram, data.n)
-        # The distribution over targets: posterior means of single targets are pulled together
-        # and towards one half, which with few rows would make the bound too low.
-        shares, weights = explained.grid, explained.prior
-
-        def one(draw: np.random.Generator) -> dict[str, tuple[float, float]]:
-            return replicate(regulators, model, draw.choice(shares, TARGETS, p=weights), draw)
-
-        found = data.engine.map(one, rng.spawn(REPLICATES))
+        found = simulated(
+            gram,
+            explained,
+            data.n,
+            shrinkage,
+            replicates=REPLICATES,
+            targets=TARGETS,
+            rng=rng,
+            mapped=data.engine.map,
+        )
         tables = {"bound": self._table(found), "heritability": _explained(explained, data.n)}
-        return tables, world(data, gram, shrinkage, shares, weights)
+        return tables, world(data, gram, shrinkage, explained.grid, explained.prior)
 
     def _table(self, found: list[dict[str, tuple[float, float]]]) -> pd.DataFrame:
         records = []
         for position, edges in enumerate((POOLED, EACH)):
             for method in found[0]:
                 values = np.array([one[method][position] for one in found])
-                values = np.minimum(values + self.margin, 1.0)
-                # Where one more network would fall, not only how well the mean is known.
-                estimate, error = values.mean(), values.std(ddof=1) * np.sqrt(1 + 1 / len(values))
-                low, high = t_interval(estimate, error, len(values), (-1.0, 1.0))
+                estimate, low, high = one_more(values, self.margin)
                 records.append(
                     {
                         "method": method,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
 
 from infocheck import plotting, thresholds
 from infocheck.check import Check, Tables, require_rows
@@ -18,9 +17,7 @@ from infocheck.plotting import Chart
 from infocheck.result import Stage, Verdict
 from infocheck.splits import FOLDS
 from infocheck.stats.components import residual, scores
-from infocheck.stats.resampling import LEVEL
-from infocheck.stats.ridge import cross_validated
-from infocheck.stats.sums import CrossSums
+from infocheck.stats.decoy_gain import half_interval, predicted, z_over_targets
 
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
@@ -160,13 +157,10 @@ def _refuse(data: Dataset) -> None:
 
 def _compare(rows: np.ndarray, fold: np.ndarray, data: Dataset) -> pd.DataFrame:
     """R² of every target from regulators, decoys and both; one row a target."""
-    decoys, m = data.decoys, len(data.decoys.targets)
+    decoys = data.decoys
 
     def r2(predictors: np.ndarray) -> np.ndarray:
-        p = len(predictors)
-        values = rows[:, np.concatenate([predictors, decoys.targets])]
-        folds = [CrossSums.of(values[fold == k], p) for k in range(FOLDS)]
-        return cross_validated(folds, np.arange(p, p + m), mapped=data.engine.map).r2
+        return predicted(rows, fold, FOLDS, predictors, decoys.targets, data.engine.map)
 
     own = r2(decoys.regulators)
     draws = [r2(draw) for draw in decoys.draws]
@@ -185,20 +179,14 @@ def _summary(name: str, table: pd.DataFrame) -> dict[str, object]:
     count = len(gains)
     if count < 2:
         raise NotAssessed("No target varies in the training folds. Bring more observations.")
-    error = gains.std(axis=0, ddof=1) / math.sqrt(count)
-    z = np.divide(gains.mean(axis=0), error, out=np.zeros_like(error), where=error > 0)
-    estimate = float(z.mean())
-    # Over targets z has a standard error of 1 by construction. Over sets of genes the
-    # regulators are one more draw: sets differ in what they happen to hold.
-    among = float(z.std(ddof=1)) * math.sqrt(1 + 1 / len(z))
-    half = math.hypot(_half(math.inf), _half(len(z) - 1) * among)
+    estimate, low, high = z_over_targets(gains)
     added = table["unique_r2"].to_numpy()
-    spread = _half(math.inf) * float(added.std(ddof=1)) / math.sqrt(count)
+    spread = half_interval(math.inf) * float(added.std(ddof=1)) / math.sqrt(count)
     return {
         "values": name,
         "estimate": estimate,
-        "low": estimate - half,
-        "high": estimate + half,
+        "low": low,
+        "high": high,
         "r2": float(table["r2"].mean()),
         "r2_decoys": float(table["r2_decoys"].mean()),
         "unique_r2": float(added.mean()),
@@ -207,8 +195,3 @@ def _summary(name: str, table: pd.DataFrame) -> dict[str, object]:
         "targets": count,
         "matched": gains.shape[1],
     }
-
-
-def _half(freedom: float) -> float:
-    """Half a 95 % interval in standard errors."""
-    return float(t.ppf((1 + LEVEL) / 2, freedom))
