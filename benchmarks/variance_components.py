@@ -190,9 +190,8 @@ def main() -> None:
         peak = megabytes(codes, y, engine)
     clock, by_reml, by_moments = min(runs, key=lambda run: sum(run[0]))
     print(f"{options.rows:,} rows × {options.genes:,} genes, {BATCHES} batches × {DONORS} donors")
-    print(
-        f"{options.jobs} threads; our peak memory over the data: {peak:.0f} MB (matrix {y.nbytes / 2**20:.0f} MB)"
-    )
+    print(f"{options.jobs} threads; our peak memory over the data: {peak:.0f} MB ", end="")
+    print(f"(matrix {y.nbytes / 2**20:.0f} MB)")
     for name, value in zip(("sums, one pass", "REML", "moments"), clock, strict=True):
         print(f"{name:22s}{value:10.3f} s for all genes")
     total = clock[0] + clock[1]

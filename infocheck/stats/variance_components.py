@@ -389,8 +389,9 @@ def _independent(absorbed: Absorbed) -> np.ndarray:
         inner[0, i] = inner[i, 0] = np.trace(absorbed.a[row, row])
         for j, column in enumerate(blocks, 1):
             inner[i, j] = (absorbed.a[row, column] ** 2).sum()
+    left = np.array([np.linalg.norm(absorbed.a[block, block], 2) for block in blocks])
     size = np.array([absorbed.size[block].max(initial=0.0) for block in blocks])
-    there = np.sqrt(np.diag(inner)[1:]) > TOLERANCE * np.maximum(size, 1e-300)
+    there = left > TOLERANCE * np.maximum(size, 1e-300)
     scale = reciprocal(np.sqrt(np.diag(inner)))
     inner = inner * np.outer(scale, scale)
     kept = [0]
