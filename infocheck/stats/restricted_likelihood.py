@@ -107,6 +107,8 @@ class Likelihood:
     owner: np.ndarray  # factor of each column, (q,)
     last: int  # first column of the eliminated factor
     d: np.ndarray  # its eigenvalues
+    beyond: np.ndarray  # a and b of the other factors outside its span, (r, r) and (g, r)
+    b_beyond: np.ndarray
     mean: np.ndarray  # mean eigenvalue of each factor, (K,)
     loading: np.ndarray  # (rank X, q)
     fitted: np.ndarray  # (g, rank X)
@@ -138,6 +140,7 @@ class Likelihood:
         if rank < absorbed.freedom:  # or else there is no residual to look for
             some = core > TOLERANCE * absorbed.freedom
             genes, scale, b, solved, core = (x[some] for x in (genes, scale, b, solved, core))
+        beyond, b_beyond = _outside(a, b, last)
         return cls(
             n=absorbed.n,
             freedom=absorbed.freedom,
@@ -151,6 +154,8 @@ class Likelihood:
             owner=np.repeat(np.arange(len(order)), ranks[order]),
             last=last,
             d=np.diag(a)[last:].copy(),
+            beyond=beyond,
+            b_beyond=b_beyond,
             mean=np.array(mean)[order],
             loading=absorbed.loading @ turn,
             fitted=(absorbed.fitted[:, genes] / scale).T,
@@ -181,10 +186,10 @@ class Likelihood:
         r, lam_e = self.last, ratio[-1]
         side, root = self.a[:r, r:], np.sqrt(ratio)[self.owner[:r]]
         shrunk = 1 / (1 + lam_e * self.d)
-        c_r = self.a[:r, :r] - lam_e * (side * shrunk) @ side.T
+        c_r = self.beyond + (side * (shrunk / self.d)) @ side.T
         lower = np.linalg.cholesky(np.eye(r) + c_r * np.outer(root, root))
         b_e = self.b[:, r:]
-        b_r = self.b[:, :r] - lam_e * (b_e @ (side * shrunk).T)
+        b_r = self.b_beyond + b_e @ (side * (shrunk / self.d)).T
         solved = solve_triangular(lower, (root * b_r).T, lower=True, check_finite=False)
         explained = lam_e * (b_e**2 @ shrunk) + (solved**2).sum(axis=0)
         rest = np.maximum(self.freedom - explained, 1e-14 * self.freedom)
@@ -205,9 +210,10 @@ class Likelihood:
             """A_re diag(weights) A_er of each gene."""
             return (side * weights[:, None, :]) @ side.T
 
-        # What stays, once the last factor is eliminated; then the inverse over it.
-        c_r = self.a[:r, :r] - lam_e[:, :, None] * weighted(shrunk)
-        b_r = b[:, :r] - lam_e * ((shrunk * b[:, r:]) @ side.T)
+        # What stays, once the last factor is eliminated; then the inverse over it. Written as a
+        # sum, because with next to no residual the difference would be of nearly equal terms.
+        c_r = self.beyond + weighted(shrunk / d)
+        b_r = self.b_beyond[genes] + (shrunk / d * b[:, r:]) @ side.T
         root = np.sqrt(lam_r)
         lower = np.linalg.cholesky(np.eye(r) + c_r * root[:, :, None] * root[:, None, :])
         inverse = np.linalg.inv(np.eye(r) + c_r * lam_r[:, None, :])
@@ -307,6 +313,18 @@ def _solved(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, int]:
     keep = values > TOLERANCE
     scaled = vectors[:, keep] / size[:, None]
     return (b @ scaled / values[keep]) @ scaled.T, int(keep.sum())
+
+
+def _outside(a: np.ndarray, b: np.ndarray, last: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of the leading columns, what the diagonal rest of A does not span; without rounding."""
+    d, size = np.diag(a)[last:], np.sqrt(np.diag(a)[:last])
+    side = a[:last, last:] / size[:, None]
+    left = a[:last, :last] / np.outer(size, size) - (side / d) @ side.T
+    values, vectors = np.linalg.eigh(left)
+    keep = values > TOLERANCE
+    vectors = vectors[:, keep]
+    b_left = (b[:, :last] / size - (b[:, last:] / d) @ side.T) @ vectors @ vectors.T
+    return (vectors * values[keep]) @ vectors.T * np.outer(size, size), b_left * size
 
 
 def _times(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:

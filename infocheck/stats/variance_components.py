@@ -233,8 +233,10 @@ def moments(absorbed: Absorbed) -> MomentComponents:
     Misleads in three ways. With correlated factors the estimates depend on the order: a factor
     that lies in the span of those before it (a batch named after the donors nested in it) is
     not even estimable. Estimates can be negative, and setting them to 0 makes their mean too
-    high. Unbalanced designs lose precision against `reml`. Up to the order there is no choice
-    and no iteration, so they are a check of `reml` and its starting point.
+    high. Large levels count for more than `reml` lets them: with 8 batches × 12 donors and 960
+    rows fractions differ from it by .005 in the median where rows fall on levels by chance, and
+    by .03 to .06 where sizes of levels differ tenfold or the factors are correlated; more rows
+    do not help, more levels do. In its favour: no iteration, and no bias before the cut.
 
     Source: Henderson (1953), method III.
     """
@@ -387,8 +389,9 @@ def _independent(absorbed: Absorbed) -> np.ndarray:
         inner[0, i] = inner[i, 0] = np.trace(absorbed.a[row, row])
         for j, column in enumerate(blocks, 1):
             inner[i, j] = (absorbed.a[row, column] ** 2).sum()
+    left = np.array([np.linalg.norm(absorbed.a[block, block], 2) for block in blocks])
     size = np.array([absorbed.size[block].max(initial=0.0) for block in blocks])
-    there = np.sqrt(np.diag(inner)[1:]) > TOLERANCE * np.maximum(size, 1e-300)
+    there = left > TOLERANCE * np.maximum(size, 1e-300)
     scale = reciprocal(np.sqrt(np.diag(inner)))
     inner = inner * np.outer(scale, scale)
     kept = [0]

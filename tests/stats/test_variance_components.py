@@ -235,6 +235,18 @@ def test_every_gene_converges():
         assert found.iterations.max() <= 25
 
 
+def test_nested_factors_with_next_to_no_residual():
+    """Shares of the residual from .5 down to 1e-6: donors in batches, the hardest case."""
+    rng = np.random.default_rng(22)
+    donor = rng.integers(60, size=2000)
+    random = {"batch": donor % 8, "donor": donor}
+    shares = np.geomspace(1e-6, 0.5, 100)
+    parts = [planted(random, [0.5 - s / 2, 0.5 - s / 2], 1, rng, s) for s in shares]
+    found = reml(absorbed(np.hstack(parts), random))
+    assert found.converged.all()
+    assert found.residual == pytest.approx(shares, rel=0.15)
+
+
 def test_converged_means_the_conditions_hold():
     rng = np.random.default_rng(10)
     random = unbalanced(rng, 120)
