@@ -281,6 +281,8 @@ _ALL = (
         year=2020,
         title="Making sense of sensitivity: extending omitted variable bias",
         venue="Journal of the Royal Statistical Society B 82:39-67",
+    ),
+    Reference(
         key="buttner2019",
         authors="Büttner, M. and Miao, Z. and Wolf, F. A. and Teichmann, S. A. and Theis, F. J.",
         year=2019,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from infocheck import plotting, thresholds
 from infocheck.check import Check, Tables
-from infocheck.confounders import audit, components, edges, shares
+from infocheck.confounders import audit, components, directions, edges, shares
 from infocheck.confounders.factors import Factors
 from infocheck.errors import NotAssessed
 from infocheck.plotting import Chart
@@ -61,13 +61,14 @@ class Confounding(Check):
     need: float = thresholds.CONFOUNDED_NEED
 
     def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
-        tables = audit.of(data)
+        pieces = rng.spawn(2)
         factors = Factors.of(data)
+        tables = audit.of(data) | directions.of(data, factors, pieces[0])
         if factors is None:
             return tables
         shown = Factors.stated(data) or factors
         tables |= shares.by_factor(data, shown) | shares.of_nuisance(data, factors)
-        return tables | components.of(data, shown) | edges.of(data, factors, rng)
+        return tables | components.of(data, shown) | edges.of(data, factors, pieces[1])
 
     def judge(self, tables: Tables) -> Verdict:
         aliased = tables.get("aliased")
