@@ -143,7 +143,7 @@ class Dataset:
     @classmethod
     def open(
         cls,
-        source: str | Path | AnnData,
+        source: str | Path | AnnData | Source,
         *,
         counts: str | None = None,
         batch: str | None = None,
@@ -179,7 +179,7 @@ class Dataset:
             "time": time,
         }
         # Cheap refusals first: labels and lists before any value is read.
-        roles, notes = role_choice.assign(opened.obs, named, control)
+        roles, notes = role_choice.assign(opened.obs, named, control, part=opened.part)
         chosen = regulator_choice.choose(
             opened.genes, option=regulators, column=opened.column, columns=opened.columns
         )

@@ -57,6 +57,7 @@ GROUPS = (
         "evaluation",
         "explain",
         "goals",
+        "groups",
         "lift",
         "output",
         "planning",
