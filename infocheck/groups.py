@@ -328,7 +328,7 @@ def assess_by(
     looking at many groups finds some by chance. The comparison says so beside its table.
     """
     return plan(source, by=by, transpose=transpose, **options).run(
-        command=command or f"infocheck.assess_by(..., by={by!r})", progress=progress
+        command=command or "infocheck.assess_by(...)", progress=progress
     )
 
 
@@ -347,8 +347,7 @@ def group_targets(
     page: Path, levels: Sequence[str]
 ) -> dict[str, tuple[output.Target, output.Target]]:
     """Page and document of each level, in the folder beside the page that has its name."""
-    is_page = page.suffix.lower() in (".html", ".htm")
-    folder = page.with_suffix("") if is_page else page.with_name(f"{page.name}.groups")
+    folder = group_folder(page)
     names = file_names(levels)
     return {
         level: (
@@ -357,6 +356,12 @@ def group_targets(
         )
         for level, name in zip(levels, names, strict=True)
     }
+
+
+def group_folder(page: Path) -> Path:
+    """The folder of the whole reports: the page's name without its ending."""
+    is_page = page.suffix.lower() in (".html", ".htm")
+    return page.with_suffix("") if is_page else page.with_name(f"{page.name}.groups")
 
 
 def file_names(levels: Sequence[str]) -> list[str]:
@@ -388,7 +393,7 @@ def _file_name(level: str) -> str:
     while len(text.encode()) > _MOST_BYTES:
         text = text[:-1]
     text = text.lstrip("._-").rstrip("._") or "group"
-    return f"{text}_" if _DEVICES.fullmatch(text) else text
+    return f"_{text}" if _DEVICES.fullmatch(text) else text
 
 
 def _numbered(

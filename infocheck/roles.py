@@ -196,7 +196,7 @@ def grouping(obs: pd.DataFrame, column: str, fewest: int) -> Role:
     if problem:
         raise InputError(
             f"--by: column {column!r} {problem}; give a column that tells groups of rows apart, "
-            f"such as cell types{_others(obs, column, fewest)}"
+            f"such as cell types{_others(obs, column, fewest)}."
         )
     # Levels are in the order of their names, which a stable sort keeps among equal sizes.
     order = np.argsort(-sizes, kind="stable")
@@ -207,13 +207,14 @@ def grouping(obs: pd.DataFrame, column: str, fewest: int) -> Role:
 
 
 def _others(obs: pd.DataFrame, column: str, fewest: int) -> str:
-    """Columns that would do, to end a refusal with."""
-    fit = []
-    for other in map(str, obs.columns):
-        if other == column or not (1 < obs[other].nunique() <= len(obs) / fewest):
-            continue
-        fit.append(repr(other))
-    return f"; for instance {' or '.join(fit[:3])}." if fit else "."
+    """Columns that would do, to end a refusal with; those of cell types first."""
+    fit = [
+        str(other)
+        for other in obs.columns
+        if other != column and 1 < obs[other].nunique() <= len(obs) / fewest
+    ]
+    fit.sort(key=lambda other: role_of(other) != "cell_type")
+    return f" ({', '.join(map(repr, fit[:3]))})" if fit else ""
 
 
 def role_of(column: str) -> str | None:

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from infocheck import lift, thresholds
@@ -303,6 +304,11 @@ def sentence(entries: Sequence[Mapping], goal: str, noun: tuple[str, str]) -> st
     if found[Answer.SUPPORTED]:
         shown = len(found[Answer.SUPPORTED])
         clauses[0] += f" ({'all supported' if shown == could else f'{shown} supported'})"
+    open_ones = sum(may_fail(one, goal) for one in found[Answer.NOT_EXCLUDED])
+    if open_ones:
+        clauses[0] += (
+            f", though {_which(open_ones, could)} sampling stability may be below its floor"
+        )
     if found[Answer.EXCLUDED]:
         count = len(found[Answer.EXCLUDED])
         number = "all" if count == total and total > 1 else str(count)
@@ -311,6 +317,25 @@ def sentence(entries: Sequence[Mapping], goal: str, noun: tuple[str, str]) -> st
     if found[Answer.NOT_ASSESSED]:
         clauses.append(f"{len(found[Answer.NOT_ASSESSED])} could not be assessed")
     return "; ".join(clauses) + "."
+
+
+def may_fail(one: Mapping, goal: str) -> bool:
+    """Does the interval of sampling stability reach below the floor of this goal?
+
+    A group of few rows has a wide interval, and is not excluded for that reason alone.
+    """
+    if goal == "modules":
+        found, floor = one["numbers"]["stab_c"], thresholds.MODULES_FLOOR
+    else:
+        found = one["stages"][Stage.SAMPLING.value]
+        floor = found["floor"]
+    return bool(found) and floor is not None and found["low"] is not None and found["low"] < floor
+
+
+def _which(some: int, all_of_them: int) -> str:
+    if all_of_them == 1:
+        return "there"
+    return f"in all {some}" if some == all_of_them else f"in {some} of them"
 
 
 # "Could hold edge direction" is no English.
@@ -355,7 +380,7 @@ def agreement_at(curve: Sequence[Sequence[float]], rows: float) -> float | None:
     known = [(x, y) for x, y in curve if x is not None and y is not None]
     if known and rows == known[-1][0]:
         return known[-1][1]
-    for (x0, y0), (x1, y1) in zip(known, known[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(known):
         if x0 <= rows <= x1 and x1 > x0:
             return y0 + (y1 - y0) * math.log(rows / x0) / math.log(x1 / x0)
     return None

@@ -24,6 +24,8 @@ from infocheck.result import Answer, Stage, Status, Verdict
 # Letters of a label on the page; the document has all of them.
 MOST_LABEL = 90
 MOST_NAMED = 8
+# Agreement of smaller parts is noise: a correlation of 25 rows has a standard error of 0.2.
+FEWEST_ROWS_PER_PART = 25
 SHORT = {
     Stage.MEASUREMENT: "Measurement",
     Stage.SAMPLING: "Sampling",
@@ -63,6 +65,7 @@ def render(comparison: Mapping, *, date: str = "") -> str:
     script = page.asset("page.js")
     glossary = page.Glossary()
     entries = comparison["entries"]
+    same_size, at = _same_size(entries)
     return page.template("comparison.html.j2").render(
         comparison=comparison,
         date=date,
@@ -80,10 +83,12 @@ def render(comparison: Mapping, *, date: str = "") -> str:
         goal=next(goal for goal in GOALS if goal.key == comparison["goal"]),
         goals=GOALS,
         lists=lists(comparison),
-        rows=[_row(comparison, one) for one in entries],
+        rows=[
+            {**_row(comparison, one), "same": same} for one, same in zip(entries, at, strict=True)
+        ],
         stages=list(SHORT.values()),
         size_words=size_words(comparison),
-        same_size=_same_size(entries),
+        same_size=same_size,
         need=thresholds.MODULES_NEED,
         left_out=left_out(comparison),
         methods=methods(comparison),
@@ -181,10 +186,25 @@ def size_words(comparison: Mapping) -> str:
             "could explain these verdicts."
         )
     return (
-        f"{span} Size alone does not explain the verdicts: {label(largest)} is excluded by "
-        f"sampling stability with {largest['rows']:,} rows, {label(smallest)} is not with "
-        f"{smallest['rows']:,}."
+        f"{span} Size alone does not order the verdicts: sampling stability excludes "
+        f"{label(largest)} with {_agreement(largest)}, and not {label(smallest)} with "
+        f"{_agreement(smallest)}."
     )
+
+
+def _agreement(one: Mapping) -> str:
+    """``400 rows (0.04, 0.01–0.07)``; a wide interval is why a small group is not excluded."""
+    rows = f"{one['rows']:,} rows"
+    stage = one["stages"][Stage.SAMPLING.value]
+    if stage["estimate"] is None:
+        return rows
+    number, interval = digits.estimate(_verdict(stage))
+    return f"{rows} ({number}{', ' + interval if interval else ''})"
+
+
+def _verdict(saved: Mapping) -> Verdict:
+    numbers = {key: saved[key] for key in ("estimate", "low", "high", "need", "floor")}
+    return Verdict(status=Status(saved["status"]), reason="", unit=saved["unit"], **numbers)
 
 
 def _excluded_by_sampling(one: Mapping, goal: str) -> bool:
@@ -261,8 +281,8 @@ def _row(comparison: Mapping, one: Mapping) -> dict:
         "crashed": ", ".join(one["crashed"]),
         "goals": [_goal_cell(one, known.key) for known in GOALS],
         "stages": [_stage_cell(one["stages"][stage.value]) for stage in SHORT],
-        "numbers": _numbers(one),
-        "more": _more_rows(one["sampling"]),
+        "amounts": _amounts(one),
+        "agreement": _agreements(one),
     }
 
 
@@ -302,10 +322,8 @@ def _goal_cell(one: Mapping, goal: str) -> dict:
 
 
 def _stage_cell(saved: Mapping) -> dict:
-    status = Status(saved["status"])
-    numbers = {key: saved[key] for key in ("estimate", "low", "high", "need", "floor")}
-    verdict = Verdict(status=status, reason="", unit=saved["unit"], **numbers)
-    number, interval = "", ""
+    verdict = _verdict(saved)
+    status, number, interval = verdict.status, "", ""
     if status in _ASSESSED and verdict.estimate is not None:
         number, interval = digits.estimate(verdict)
     return {"mark": words.STATUS[status], "number": number, "interval": interval}
@@ -317,8 +335,8 @@ def _triple(saved: Mapping | None, unit: str = "") -> str:
     return digits.with_interval(Verdict(status=Status.BORDERLINE, reason="", unit=unit, **saved))
 
 
-def _numbers(one: Mapping) -> list[str]:
-    """Cells of the table of numbers, after the label and the rows."""
+def _amounts(one: Mapping) -> list[str]:
+    """Cells of the table of amounts, after the label and the rows."""
     found = one["numbers"]
     effective = found["effective_rows"]
     return [
@@ -327,9 +345,22 @@ def _numbers(one: Mapping) -> list[str]:
         f"{one['dataset']['regulators']:,}",
         _triple(found["readable_share"], "share"),
         digits.single(found["median_reliability"]),
-        _triple(found["stab_pc"]),
-        _triple(found["stab_c"]),
     ]
+
+
+def _agreements(one: Mapping) -> list[str]:
+    """Cells of the table of agreement, after the label and the rows."""
+    found, sampling = one["numbers"], one["sampling"]
+    now = [_triple(found["stab_pc"]), _triple(found["stab_c"])]
+    if sampling is None:
+        return [*now, digits.MISSING, "not assessed"]
+    needed = {
+        "reached": "reached",
+        "within_twice": f"about {digits.about(sampling['rows_needed'] or 0)} rows",
+        "beyond_twice": "more than twice",
+        "not_forecast": "not forecast",
+    }[sampling["state"]]
+    return [*now, _triple(sampling["twice"]), needed]
 
 
 def _whole(saved: Mapping) -> str:
@@ -341,39 +372,29 @@ def _whole(saved: Mapping) -> str:
     return f"{shown} ({interval})" if interval else shown
 
 
-def _more_rows(sampling: Mapping | None) -> dict[str, str]:
-    """What more rows would do for the agreement of plain correlations, in words."""
-    if sampling is None:
-        return {"twice": digits.MISSING, "needed": "not assessed"}
-    twice = _triple(sampling["twice"]) if sampling["twice"] else digits.MISSING
-    needed = {
-        "reached": "reached",
-        "within_twice": f"about {digits.about(sampling['rows_needed'] or 0)} rows",
-        "beyond_twice": "more than twice",
-        "not_forecast": "not forecast",
-    }[sampling["state"]]
-    return {"twice": twice, "needed": needed}
-
-
-def _same_size(entries: Sequence[Mapping]) -> dict | None:
+def _same_size(entries: Sequence[Mapping]) -> tuple[int | None, list[str]]:
     """Agreement of plain correlations of all entries between parts of one size.
 
-    The size is that of the halves of the smallest entry. None where fewer than two entries
-    were measured at it.
+    The size is that of the halves of the smallest entry of which halves have 25 rows; None
+    where fewer than two entries were measured at it.
     """
+    nothing = [digits.MISSING] * len(entries)
     curves = {
         i: one["sampling"]["curve"]
         for i, one in enumerate(entries)
-        if one["assessed"] and one["sampling"] and one["sampling"]["curve"]
+        if one["assessed"]
+        and one["sampling"]
+        and one["sampling"]["curve"]
+        and one["sampling"]["curve"][-1][0] >= FEWEST_ROWS_PER_PART
     }
     if len(curves) < 2:
-        return None
+        return None, nothing
     rows = min(curve[-1][0] for curve in curves.values())
     found = {i: comparison_document.agreement_at(curve, rows) for i, curve in curves.items()}
     if sum(value is not None for value in found.values()) < 2:
-        return None
+        return None, nothing
     shown = [
         digits.MISSING if found.get(i) is None else digits.number(found[i], 2)
         for i in range(len(entries))
     ]
-    return {"rows": round(rows), "values": shown}
+    return round(rows), shown
