@@ -217,11 +217,13 @@ def test_public_names():
     public = [
         "Dataset",
         "Evaluation",
+        "Groups",
         "InputError",
         "Report",
         "Study",
         "__version__",
         "assess",
+        "assess_by",
         "design",
         "evaluate",
         "simulate",

@@ -187,9 +187,13 @@ def size_words(comparison: Mapping) -> str:
         )
     return (
         f"{span} Size alone does not order the verdicts: sampling stability excludes "
-        f"{label(largest)} with {_agreement(largest)}, and not {label(smallest)} with "
+        f"{_brief(largest)} with {_agreement(largest)}, and not {_brief(smallest)} with "
         f"{_agreement(smallest)}."
     )
+
+
+def _brief(one: Mapping) -> str:
+    return comparison_terminal.cut(one["label"], 40)
 
 
 def _agreement(one: Mapping) -> str:
@@ -329,47 +333,46 @@ def _stage_cell(saved: Mapping) -> dict:
     return {"mark": words.STATUS[status], "number": number, "interval": interval}
 
 
-def _triple(saved: Mapping | None, unit: str = "") -> str:
+def _triple(saved: Mapping | None, unit: str = "") -> tuple[str, str]:
+    """A number and its interval as they are shown."""
     if saved is None or saved["estimate"] is None:
-        return digits.MISSING
-    return digits.with_interval(Verdict(status=Status.BORDERLINE, reason="", unit=unit, **saved))
+        return digits.MISSING, ""
+    return digits.estimate(Verdict(status=Status.BORDERLINE, reason="", unit=unit, **saved))
 
 
-def _amounts(one: Mapping) -> list[str]:
-    """Cells of the table of amounts, after the label and the rows."""
+def _amounts(one: Mapping) -> list[tuple[str, str]]:
+    """Cells of the table of amounts, after the label and the rows: number and interval."""
     found = one["numbers"]
     effective = found["effective_rows"]
     return [
-        _whole(effective) if effective else digits.MISSING,
-        digits.MISSING if found["donors"] is None else f"{found['donors']:,}",
-        f"{one['dataset']['regulators']:,}",
+        _whole(effective),
+        (digits.MISSING if found["donors"] is None else f"{found['donors']:,}", ""),
+        (f"{one['dataset']['regulators']:,}", ""),
         _triple(found["readable_share"], "share"),
-        digits.single(found["median_reliability"]),
+        (digits.number(found["median_reliability"], 2), ""),
     ]
 
 
-def _agreements(one: Mapping) -> list[str]:
-    """Cells of the table of agreement, after the label and the rows."""
+def _agreements(one: Mapping) -> list[tuple[str, str]]:
+    """Cells of the table of agreement, after the label: number and interval."""
     found, sampling = one["numbers"], one["sampling"]
     now = [_triple(found["stab_pc"]), _triple(found["stab_c"])]
     if sampling is None:
-        return [*now, digits.MISSING, "not assessed"]
+        return [*now, (digits.MISSING, ""), ("not assessed", "")]
     needed = {
         "reached": "reached",
         "within_twice": f"about {digits.about(sampling['rows_needed'] or 0)} rows",
         "beyond_twice": "more than twice",
         "not_forecast": "not forecast",
     }[sampling["state"]]
-    return [*now, _triple(sampling["twice"]), needed]
+    return [*now, _triple(sampling["twice"]), (needed, "")]
 
 
-def _whole(saved: Mapping) -> str:
-    """A number of rows with its interval."""
-    if saved["estimate"] is None:
-        return digits.MISSING
-    interval = digits.bracket(saved["low"], saved["high"], 0)
-    shown = digits.number(saved["estimate"], 0)
-    return f"{shown} ({interval})" if interval else shown
+def _whole(saved: Mapping | None) -> tuple[str, str]:
+    """A number of rows and its interval."""
+    if saved is None or saved["estimate"] is None:
+        return digits.MISSING, ""
+    return digits.number(saved["estimate"], 0), digits.bracket(saved["low"], saved["high"], 0)
 
 
 def _same_size(entries: Sequence[Mapping]) -> tuple[int | None, list[str]]:
