@@ -180,6 +180,12 @@ class Dataset:
         }
         # Cheap refusals first: labels and lists before any value is read.
         roles, notes = role_choice.assign(opened.obs, named, control, part=opened.part)
+        if opened.part is not None:
+            notes.insert(
+                0,
+                f"Only the rows of one level of {opened.part!r} were read. The SHA-256 is of the "
+                "digest of all rows, the column and the level.",
+            )
         chosen = regulator_choice.choose(
             opened.genes, option=regulators, column=opened.column, columns=opened.columns
         )

@@ -62,7 +62,10 @@ def print_schema(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """The JSON Schema of the document that `report`, `design` or `evaluate` writes."""
+    """The JSON Schema of the document that `report`, `design` or `evaluate` writes.
+
+    That of `report --by` is another one: --comparison.
+    """
     if design + evaluate + comparison > 1:
         raise typer.BadParameter("give one of --design, --evaluate and --comparison")
     with failures(quiet=quiet):
