@@ -121,6 +121,16 @@ class Groups:
             output.write([(output.Target(Path(path), output.DOCUMENT), text)], force=True)
         return text
 
+    def linked(self, page: Path) -> dict:
+        """The document with paths from that page to what belongs to each group."""
+        from infocheck.report import comparison_document
+
+        links = {
+            level: tuple(quote(f"{one.path.parent.name}/{one.path.name}") for one in both)
+            for level, both in group_targets(page, list(self.reports)).items()
+        }
+        return comparison_document.with_files(self.document, links)
+
     def contents(
         self, page: output.Target, document: output.Target | None
     ) -> list[tuple[output.Target, str | Callable[[Path], None]]]:
@@ -128,15 +138,11 @@ class Groups:
 
         Whole reports are made when they are written, one at a time.
         """
-        from infocheck.report import comparison_document, comparison_page
+        from infocheck.report import comparison_page
         from infocheck.report.document import dumps
 
         places = group_targets(page.path, list(self.reports))
-        links = {
-            level: tuple(quote(f"{one.path.parent.name}/{one.path.name}", safe="/") for one in both)
-            for level, both in places.items()
-        }
-        linked = comparison_document.with_files(self.document, links)
+        linked = self.linked(page.path)
         found: list = [(page, comparison_page.render(linked, date=self.date))]
         if document is not None:
             found.append((document, dumps(linked)))

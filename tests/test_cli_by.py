@@ -115,7 +115,9 @@ def test_words_go_to_stderr_one_line_a_group(stub):
 
 def test_document_on_stdout_alone(stub):
     done = run("--json", "-", "--quiet", "-o", "out.html")
-    assert json.loads(done.stdout)["schema"] == "infocheck.comparison/1"
+    printed = json.loads(done.stdout)
+    assert printed["schema"] == "infocheck.comparison/1"
+    assert {one["page"] for one in printed["entries"]} > {"out/b.infocheck.html"}
     assert done.stderr == ""
     assert files() == sorted(["out.html", *(f.replace(NAME, "out") for f in FILES)])
 

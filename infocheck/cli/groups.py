@@ -36,7 +36,9 @@ def report_groups(
     contents = groups.contents(page, document)
     output.write(contents, inputs=inputs, force=force)
     if document is None:
-        print_data(groups.to_json())
+        from infocheck.report.document import dumps
+
+        print_data(dumps(groups.linked(page.path)))
     if not quiet:
         _print_ending(groups, page, document)
     return groups
