@@ -6,7 +6,8 @@ Measures the information content of expression data before any network is inferr
 >>> report = ic.assess(adata, batch="batch")  # doctest: +SKIP
 >>> report.to_html("report.html")  # doctest: +SKIP
 
-``assess`` does the work, ``Report`` is what it returns; ``design`` plans a study before
+``assess`` does the work, ``Report`` is what it returns; ``assess_by`` does it for each group
+of rows, and ``Groups`` is what that returns; ``design`` plans a study before
 there are data, and ``Study`` is what that returns; ``evaluate`` scores predicted edges
 against a known network, and ``Evaluation`` is what that returns; ``Dataset`` is expression data
 with the roles of its columns, the module ``simulate`` makes data with a known truth, and
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from infocheck.dataset import Dataset
     from infocheck.errors import InputError
     from infocheck.evaluation import Evaluation, evaluate
+    from infocheck.groups import Groups, assess_by
     from infocheck.pipeline import assess
     from infocheck.planning.study import Study, design
     from infocheck.report import Report
@@ -32,11 +34,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Dataset",
     "Evaluation",
+    "Groups",
     "InputError",
     "Report",
     "Study",
     "__version__",
     "assess",
+    "assess_by",
     "design",
     "evaluate",
     "simulate",
@@ -46,10 +50,12 @@ __all__ = [
 _HOMES = {
     "Dataset": "infocheck.dataset",
     "Evaluation": "infocheck.evaluation",
+    "Groups": "infocheck.groups",
     "InputError": "infocheck.errors",
     "Report": "infocheck.report",
     "Study": "infocheck.planning.study",
     "assess": "infocheck.pipeline",
+    "assess_by": "infocheck.groups",
     "design": "infocheck.planning.study",
     "evaluate": "infocheck.evaluation",
 }

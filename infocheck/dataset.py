@@ -148,7 +148,7 @@ class Dataset:
     @classmethod
     def open(
         cls,
-        source: str | Path | AnnData,
+        source: str | Path | AnnData | Source,
         *,
         counts: str | None = None,
         batch: str | None = None,
@@ -188,7 +188,13 @@ class Dataset:
         }
         # Cheap refusals first: labels and lists before any value is read.
         stated = None if formula is None else formulas.parse(formula)
-        roles, notes = role_choice.assign(opened.obs, named, control)
+        roles, notes = role_choice.assign(opened.obs, named, control, part=opened.part)
+        if opened.part is not None:
+            notes.insert(
+                0,
+                f"Only the rows of one level of {opened.part!r} were read. The SHA-256 is of the "
+                "digest of all rows, the column and the level.",
+            )
         chosen = regulator_choice.choose(
             opened.genes, option=regulators, column=opened.column, columns=opened.columns
         )

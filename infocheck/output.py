@@ -40,23 +40,29 @@ class Mark:
             return bool(self.pattern.search(file.read(self.within)))
 
 
-def json_mark(schema: str) -> Mark:
-    """The mark of a JSON document whose first keys name a schema of infocheck."""
-    key = rb'"schema"\s*:\s*"infocheck\.' + re.escape(schema).encode() + b"/"
+def json_mark(*schemas: str) -> Mark:
+    """The mark of a JSON document whose first keys name one of these schemas of infocheck."""
+    names = b"|".join(re.escape(schema).encode() for schema in schemas)
+    key = rb'"schema"\s*:\s*"infocheck\.(?:' + names + b")/"
     return Mark(re.compile(rb"\A(?:\xef\xbb\xbf)?\s*\{.*?" + key, re.DOTALL), 300)
 
 
 PAGE = Mark(re.compile(rb'<meta name="generator" content="infocheck'), 2000)
-DOCUMENT = json_mark("report")
+# `report` writes the one and `report --by` the other, both under the name of the data.
+DOCUMENT = json_mark("report", "comparison")
 SCHEMA = Mark(re.compile(rb"\A\s*\{(?=.*?\"\$schema\").*?infocheck", re.DOTALL), 300)
 
 
 @dataclass(frozen=True)
 class Target:
-    """A file to be written, and the mark by which an older one is known."""
+    """A file to be written, and the mark by which an older one is known.
+
+    ``makes_folder``: its folder is made where there is none.
+    """
 
     path: Path
     mark: Recognises
+    makes_folder: bool = False
 
     def check(self, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
         """Raise OutputError when the file cannot or must not be written here."""
@@ -88,6 +94,8 @@ class Target:
     def _check_folder(self) -> None:
         """Create and remove a file: permission bits do not tell of read-only disks."""
         folder = self.real.parent
+        if self.makes_folder and not folder.exists():
+            folder = folder.parent
         if not folder.exists():
             raise OutputError(f"cannot write {self.path}: the folder {folder} does not exist")
         probe = temporary(folder)
@@ -148,7 +156,13 @@ def write(
         target.check(inputs=inputs, force=force)
     staged = [(temporary(target.real.parent), target) for target, _ in contents]
     target = contents[0][0]
+    made: list[Path] = []
     try:
+        for _, target in staged:
+            folder = target.real.parent
+            if target.makes_folder and not folder.exists():
+                folder.mkdir()
+                made.append(folder)
         for (place, target), (_, content) in zip(staged, contents, strict=True):
             if isinstance(content, str):
                 place.write_bytes(content.encode("utf-8"))
@@ -164,6 +178,9 @@ def write(
         for place, _ in staged:
             with suppress(OSError):
                 place.unlink(missing_ok=True)
+        for folder in made:
+            with suppress(OSError):  # of a folder that holds something, as it should
+                folder.rmdir()
 
 
 def temporary(folder: Path) -> Path:

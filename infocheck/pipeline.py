@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 
     from infocheck.dataset import Dataset
     from infocheck.report import Report
+    from infocheck.source import Source
 
 _PACKAGES = ("anndata", "h5py", "numpy", "pandas", "scikit-learn", "scipy", "statsmodels")
 
 
 def assess(
-    source: str | Path | AnnData,
+    source: str | Path | AnnData | Source,
     *,
     counts: str | None = None,
     batch: str | None = None,
@@ -58,7 +59,8 @@ def assess(
     ----------
     source
         Path of a ``.h5ad``, ``.csv`` or ``.tsv`` file (also ``.gz``; observations ×
-        genes), or an AnnData. It is never changed.
+        genes), an AnnData, or what :func:`infocheck.source.open_source` made of one. It is
+        never changed.
     counts
         Layer with raw counts, or ``X``. Default: a layer called counts that holds
         counts, else X.

@@ -114,9 +114,17 @@ class Role:
 
 
 def assign(
-    obs: pd.DataFrame, named: Mapping[str, str | None], control: str | None
+    obs: pd.DataFrame,
+    named: Mapping[str, str | None],
+    control: str | None,
+    *,
+    part: str | None = None,
 ) -> tuple[dict[str, Role], list[str]]:
     """Roles by name and by guess, and a note for each guess that was dropped.
+
+    ``part`` is the column of which these rows are one level. It has no role here, and a
+    named column that does not fit these rows, which is no mistake of the user, is dropped
+    with a note; nothing is guessed in its place.
 
     Raises
     ------
@@ -125,18 +133,34 @@ def assign(
         named control is no level of the perturbation.
     """
     roles: dict[str, Role] = {}
-    for role, column in named.items():
-        if column is not None:
-            roles[role] = _named(obs, role, column)
     notes: list[str] = []
-    taken = {role.column for role in roles.values()}
+    dropped_roles = set()
+    for role, column in named.items():
+        if column is None or (part is not None and column == part):
+            dropped_roles |= {role} if column else set()
+            continue
+        found, problem = _named(obs, role, column)
+        if problem and part is None:
+            option = "--" + role.replace("_", "-")
+            raise InputError(f"{option}: column {column!r} {problem}; it cannot serve as {role}.")
+        if problem:
+            notes.append(f"Column {column!r} {problem} among these rows; it is no {role} here.")
+            dropped_roles.add(role)
+        else:
+            roles[role] = found
+    taken = {role.column for role in roles.values()} | ({part} if part is not None else set())
     for role in ROLES:
-        if role not in roles:
+        if role not in roles and role not in dropped_roles:
             found, dropped = _guessed(obs, role, taken)
             notes += dropped
             if found:
                 roles[role] = found
                 taken.add(found.column)
+    if part is not None and control is not None:
+        present = roles["perturbation"].levels if "perturbation" in roles else ()
+        if control not in present:
+            notes.append(f"No row here is the control {control!r}.")
+            return {role: roles[role] for role in ROLES if role in roles}, notes
     if control is not None and "perturbation" not in roles:
         raise InputError(
             f"--control {control!r} needs a perturbation column; name it with --perturbation."
@@ -146,15 +170,69 @@ def assign(
     return {role: roles[role] for role in ROLES if role in roles}, notes
 
 
-def _named(obs: pd.DataFrame, role: str, column: str) -> Role:
+def grouping(obs: pd.DataFrame, column: str, fewest: int) -> Role:
+    """The levels of a column by which rows are told apart, the largest first.
+
+    Parameters
+    ----------
+    obs
+        Labels of all rows.
+    column
+        Name of the column.
+    fewest
+        Rows that at least one level must have.
+
+    Raises
+    ------
+    InputError
+        There is no such column, or its levels are no groups of rows.
+    """
+    if column not in obs.columns:
+        raise InputError(f"--by: there is no column {column!r} in obs{_near(obs, column)}")
+    found = _role(obs, column, "group", guessed=False)
+    sizes = np.bincount(found.codes[found.codes >= 0], minlength=found.n_levels)
+    problem = _unfit(found, len(obs))
+    if problem is None and sizes.max() < fewest:
+        problem = f"has {found.n_levels} levels, none of which has {fewest} rows"
+    if problem:
+        raise InputError(
+            f"--by: column {column!r} {problem}; give a column that tells groups of rows apart, "
+            f"such as cell types{_others(obs, column, fewest)}."
+        )
+    # Levels are in the order of their names, which a stable sort keeps among equal sizes.
+    order = np.argsort(-sizes, kind="stable")
+    place = np.empty(found.n_levels + 1, dtype=np.int64)
+    place[order], place[-1] = np.arange(found.n_levels), -1
+    levels = tuple(found.levels[i] for i in order)
+    return Role(column, found.guessed, place[found.codes], levels)
+
+
+def _others(obs: pd.DataFrame, column: str, fewest: int) -> str:
+    """Columns that would do, to end a refusal with; those of cell types first."""
+    fit = [
+        str(other)
+        for other in obs.columns
+        if other != column and 1 < obs[other].nunique() <= len(obs) / fewest
+    ]
+    fit.sort(key=lambda other: role_of(other) != "cell_type")
+    return f" ({', '.join(map(repr, fit[:3]))})" if fit else ""
+
+
+def role_of(column: str) -> str | None:
+    """The role that a column of this name would be taken for; None for none."""
+    text = re.sub(r"[\s.\-]+", "_", str(column)).lower()
+    patterns = ((role, names) for role in ROLES for names in _NAMES[role])
+    return next((role for role, names in patterns if re.fullmatch(names, text)), None)
+
+
+def _named(obs: pd.DataFrame, role: str, column: str) -> tuple[Role, str | None]:
+    """A named column as a role, and what keeps it from being one."""
     option = "--" + role.replace("_", "-")
     if column not in obs.columns:
         raise InputError(f"{option}: there is no column {column!r} in obs{_near(obs, column)}")
     found = _role(obs, column, role, guessed=False)
     problem = _unfit(found, len(obs))
-    if problem and not _each_row_its_own(found, role, len(obs)):
-        raise InputError(f"{option}: column {column!r} {problem}; it cannot serve as {role}.")
-    return found
+    return found, None if _each_row_its_own(found, role, len(obs)) else problem
 
 
 def _near(obs: pd.DataFrame, column: str) -> str:

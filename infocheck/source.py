@@ -10,7 +10,8 @@ import csv
 import gzip
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ MAX_BLOCK_ROWS = 2048
 _TABLES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 # Key in uns of what infocheck.simulate writes.
 SIMULATED = "infocheck_simulation"
+# Letters of a label inside the name of a group.
+MOST_LABEL = 40
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -56,6 +59,34 @@ class Matrix:
         for start in range(0, self.shape[0], self.block_rows):
             yield start, self.read(start, min(start + self.block_rows, self.shape[0]))
 
+    def keep(self, rows: np.ndarray) -> Matrix:
+        """Some of the rows, without a copy of them all.
+
+        Parameters
+        ----------
+        rows
+            Their positions in rising order, shape (n,).
+
+        Returns
+        -------
+        Matrix
+            Of shape (n, genes). A block of it is gathered from those blocks of the whole that
+            hold any of its rows, one after the other, so that a file stays on disk.
+        """
+
+        def read(start: int, stop: int) -> np.ndarray | sp.csr_matrix:
+            wanted = rows[start:stop]
+            block = wanted // self.block_rows
+            parts = []
+            for inside in np.split(wanted, np.flatnonzero(np.diff(block)) + 1):
+                first = int(inside[0])
+                parts.append(self.read(first, int(inside[-1]) + 1)[inside - first])
+            if len(parts) == 1:
+                return parts[0]
+            return sp.vstack(parts, format="csr") if sp.issparse(parts[0]) else np.vstack(parts)
+
+        return Matrix((len(rows), self.shape[1]), read, self.block_rows)
+
 
 @dataclass(frozen=True)
 class Source:
@@ -81,6 +112,8 @@ class Source:
         Was it written by :func:`infocheck.simulate`?
     digest
         SHA-256 of the file, or of names and values for data in memory.
+    part
+        The column of obs of which these rows are one level; None for all rows.
     """
 
     name: str
@@ -92,16 +125,56 @@ class Source:
     digest: Callable[[], str]
     columns: tuple[str, ...] = ()
     simulated: bool = False
+    part: str | None = None
+
+    def once(self) -> Source:
+        """The same data, of which digest and matrices are made once, however often asked for."""
+        return replace(self, matrix=cache(self.matrix), digest=cache(self.digest))
+
+    def keep(self, rows: np.ndarray, *, column: str, level: str) -> Source:
+        """The rows of one level of a column of obs, read block by block where they stand.
+
+        Parameters
+        ----------
+        rows
+            Which rows those are, shape (n_obs,), boolean.
+        column, level
+            What they share; they enter the name and the digest.
+        """
+        positions = np.flatnonzero(rows)
+
+        def digest() -> str:
+            # Ends of the parts are marked, so that no two groups can be taken for one another.
+            text = "\0".join((self.digest(), column, level))
+            return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+        return replace(
+            self,
+            name=f"{self.name} · {_shown(column)}={_shown(level)}",
+            obs=self.obs[rows],
+            matrix=lambda name: self.matrix(name).keep(positions),
+            digest=digest,
+            part=column,
+        )
 
 
-def open_source(source: str | Path | AnnData, *, transpose: bool = False) -> Source:
-    """Open a path (.h5ad, .csv, .tsv, also .gz) or an AnnData.
+def _shown(text: str) -> str:
+    """A label inside a name: one line, short, and nothing that looks like a folder."""
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    plain = " ".join(plain.replace("/", "∕").replace("\\", "∖").split())
+    return plain if len(plain) <= MOST_LABEL else plain[: MOST_LABEL - 1] + "…"
+
+
+def open_source(source: str | Path | AnnData | Source, *, transpose: bool = False) -> Source:
+    """Open a path (.h5ad, .csv, .tsv, also .gz) or an AnnData; what is open stays so.
 
     Raises
     ------
     InputError
         One sentence: what is wrong with it and what to do.
     """
+    if isinstance(source, Source):
+        return source
     if isinstance(source, str | Path):
         return _open_path(Path(source), transpose=transpose)
     return _from_anndata(source)

@@ -54,19 +54,27 @@ def print_schema(
     evaluate: Annotated[
         bool, typer.Option("--evaluate", help="That of `evaluate` instead of `report`.")
     ] = False,
+    comparison: Annotated[
+        bool, typer.Option("--comparison", help="That of `report --by` instead of `report`.")
+    ] = False,
     path: AsJson = None,
     seed: Seed = 0,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """The JSON Schema of the document that `report`, `design` or `evaluate` writes."""
-    if design and evaluate:
-        raise typer.BadParameter("give either --design or --evaluate")
+    """The JSON Schema of the document that `report`, `design` or `evaluate` writes.
+
+    That of `report --by` is another one: --comparison.
+    """
+    if design + evaluate + comparison > 1:
+        raise typer.BadParameter("give one of --design, --evaluate and --comparison")
     with failures(quiet=quiet):
         if design:
             from infocheck.report.study_document import schema
         elif evaluate:
             from infocheck.evaluation import schema
+        elif comparison:
+            from infocheck.report.comparison_document import schema
         else:
             from infocheck.report.document import schema
 

@@ -11,10 +11,12 @@ import typer
 from infocheck import output
 from infocheck.cli.console import Exit, failures, narrated, print_data, say
 from infocheck.cli.files import check_input, command_line, list_files, places
+from infocheck.cli.groups import report_groups
 from infocheck.cli.options import (
     NETWORK,
     PANEL,
     RESULTS,
+    ROLES,
     RUN,
     Batch,
     CellCycle,
@@ -42,6 +44,7 @@ from infocheck.goals import GOALS
 from infocheck.result import Answer, Status
 
 if TYPE_CHECKING:
+    from infocheck.groups import Groups
     from infocheck.report import Report
 
 GOAL_KEYS = tuple(goal.key for goal in GOALS)
@@ -84,6 +87,16 @@ def report(
     perturbation: Perturbation = None,
     control: Control = None,
     time: Time = None,
+    by: Annotated[
+        str | None,
+        option(
+            "--by",
+            help="A whole report for each level of this column, such as cell types, and a page "
+            "that compares them.",
+            panel=ROLES,
+            metavar="COLUMN",
+        ),
+    ] = None,
     counts: Counts = None,
     regulators: Annotated[
         str | None,
@@ -141,7 +154,8 @@ def report(
         FailOn | None,
         option(
             "--fail-on",
-            help="Exit with 1 when the goal is excluded; not_excluded: also unless supported.",
+            help="Exit with 1 when the goal is excluded; not_excluded: also unless supported. "
+            "With --by, when it is so for every group.",
             panel=RUN,
         ),
     ] = None,
@@ -152,7 +166,8 @@ def report(
         option(
             "--output",
             "-o",
-            help="The page, or a folder. Default: NAME.infocheck.html here.",
+            help="The page, or a folder. Default: NAME.infocheck.html here. With --by, whole "
+            "reports go to a folder of the same name beside it.",
             panel=RESULTS,
             metavar="PATH",
         ),
@@ -204,6 +219,25 @@ def report(
         for target in filter(None, (page_target, json_target)):
             target.check(inputs=inputs, force=force)
 
+        words = {"by": by, **roles, **genes, **known, "goal": goal, "seed": seed}
+        command = command_line(file, words)
+        if by is not None:
+            groups = report_groups(
+                file,
+                page_target,
+                json_target,
+                inputs=inputs,
+                force=force,
+                quiet=quiet,
+                verbose=verbose,
+                command=command,
+                by=by,
+                **roles,
+                **genes,
+                **known,
+                **run,
+            )
+            raise typer.Exit(int(_exit_code_of_groups(groups, goal, fail_on)))
         with narrated(quiet=quiet, plain=verbose) as progress:
             assessed = _assess(
                 file,
@@ -211,7 +245,7 @@ def report(
                 **genes,
                 **known,
                 **run,
-                command=command_line(file, {**roles, **genes, **known, "goal": goal, "seed": seed}),
+                command=command,
                 progress=progress,
             )
         document = assessed.to_json()
@@ -244,6 +278,14 @@ def _exit_code(assessed: Report, goal: str, fail_on: FailOn | None) -> Exit:
     if fail_on and assessed.goals[goal].verdict in _FAILING[fail_on]:
         return Exit.FAILED_ON
     return Exit.RAN
+
+
+def _exit_code_of_groups(groups: Groups, goal: str, fail_on: FailOn | None) -> Exit:
+    """--fail-on asks whether any group holds: it fails when all groups that were assessed do."""
+    codes = [_exit_code(one, goal, fail_on) for one in groups.reports.values()]
+    if Exit.CRASHED in codes:
+        return Exit.CRASHED
+    return Exit.FAILED_ON if all(code == Exit.FAILED_ON for code in codes) else Exit.RAN
 
 
 def _print_ending(assessed: Report, page: output.Target, document: output.Target | None) -> None:
