@@ -327,6 +327,28 @@ _ALL = (
         "model",
         venue="Statistica Sinica 17:1617-1642",
     ),
+    Reference(
+        key="henderson1953",
+        authors="Henderson, C. R.",
+        year=1953,
+        title="Estimation of variance and covariance components",
+        venue="Biometrics 9:226-252",
+    ),
+    Reference(
+        key="bates2015",
+        authors="Bates, D. and Mächler, M. and Bolker, B. and Walker, S.",
+        year=2015,
+        title="Fitting linear mixed-effects models using lme4",
+        venue="Journal of Statistical Software 67(1):1-48",
+    ),
+    Reference(
+        key="hoffman2016",
+        authors="Hoffman, G. E. and Schadt, E. E.",
+        year=2016,
+        title="variancePartition: interpreting drivers of variation in complex gene expression "
+        "studies",
+        venue="BMC Bioinformatics 17:483",
+    ),
 )
 
 REFERENCES = {reference.key: reference for reference in _ALL}

@@ -22,15 +22,20 @@ R = """
 suppressMessages(library(lme4))
 folder <- commandArgs(TRUE)[1]
 designs <- readLines(file.path(folder, "designs.txt"))
-control <- lmerControl(calc.derivs = FALSE, check.conv.singular = "ignore")
+control <- lmerControl()
 for (line in designs) {
   parts <- strsplit(line, "\\t")[[1]]
   rows <- read.csv(file.path(folder, paste0(parts[1], ".csv")))
   for (name in strsplit(parts[2], ",")[[1]]) rows[[name]] <- factor(rows[[name]])
   factors <- strsplit(parts[3], ",")[[1]]
   genes <- grep("^gene", names(rows), value = TRUE)
+  # The steps of lmer one by one: the formula is read once, each search starts anew.
+  parsed <- lFormula(as.formula(paste("gene0", parts[4])), rows, REML = TRUE, control = control)
   found <- t(sapply(genes, function(gene) {
-    model <- lmer(as.formula(paste(gene, parts[4])), rows, REML = TRUE, control = control)
+    parsed$fr[["gene0"]] <- rows[[gene]]
+    devfun <- do.call(mkLmerDevfun, parsed)
+    model <- mkMerMod(environment(devfun), optimizeLmer(devfun, calc.derivs = FALSE),
+                      parsed$reTrms, fr = parsed$fr)
     x <- scale(getME(model, "X"), scale = FALSE)
     fit <- sum((x %*% fixef(model))^2) - sum(crossprod(x) * as.matrix(vcov(model)))
     c(unlist(lapply(VarCorr(model)[factors], function(v) v[1, 1])), sigma(model)^2,
