@@ -436,11 +436,10 @@ def _against_chance(table: pd.DataFrame) -> Chart:
         axes.xaxis.set_major_formatter(plotting.percent())
         axes.set_xlabel("Share of the leading components")
 
-    signs = "significantly" if largest["p_value"] < LEVEL else "not significantly"
     return Chart(
         title=f"{_words(largest['factor']).capitalize()} explains {largest['pcr']:z.1%} of the "
-        f"variance of the leading components, {100 * largest['excess']:z.1f} points more than by "
-        f"chance: {signs} (p = {largest['p_value']:.2g}).",
+        f"variance of the leading components, {100 * largest['excess']:z.1f} points more than "
+        f"when labels of {largest['permuted']} are permuted (p = {largest['p_value']:.2g}).",
         caption="Diamonds: adjusted share of the variance of the leading components that each "
         "factor explains. Grey: the same when its labels are permuted, mean and 95%, over "
         + "; ".join(f"{row.permuted} for {_words(row.factor)}" for row in known_rows[::-1])
