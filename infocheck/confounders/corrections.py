@@ -78,9 +78,10 @@ def of(data: Dataset, factors: Factors | None, rng: np.random.Generator) -> dict
         ``corrections``, one row for each: ``correction`` in words, ``kind``, ``rows``,
         ``columns_removed``, ``variance_kept`` (mean share over the panel), and, each with
         ``_low`` and ``_high``: ``nuisance_left`` (median adjusted R² of recorded batch and
-        donor, at least 0), ``reliability`` of logarithmic values (median over regulators, by
-        thinning counts; lower than that of counts, which the logarithm weighs otherwise),
-        ``stab_pc`` and ``stab_c`` (agreement of halves), ``specific_r2`` and ``specific_z``
+        donor, named in ``nuisance``, at least 0), ``reliability`` of logarithmic values (median
+        over regulators, by thinning counts; lower than that of counts, which the logarithm
+        weighs otherwise), ``stab_pc`` and ``stab_c`` (agreement of halves by partial and plain
+        correlations), ``specific_r2`` and ``specific_z``
         (gain of regulators over matched decoys), ``bound`` (normalised AUPR). A ``note``
         says where nothing is left. Empty with fewer than ten rows.
 
@@ -112,14 +113,16 @@ def of(data: Dataset, factors: Factors | None, rng: np.random.Generator) -> dict
     if inside is not None:
         name, members = inside
         part = _Part.of(data, factors, members, thin_rng, seed)
-        subset = _Correction(f"Only {name} cells", SUBSET)
+        subset = _Correction(f"Only {_short(name)}", SUBSET)
         tasks.insert(len(tasks) - len(REMOVED), (subset, part))
     _ = [part.prepared(correction) for correction, part in tasks]  # before threads share them
     spread = whole.view.values.var(axis=0)
     records = data.engine.map(
         lambda task: _record(data, factors, *task, genes, spread, seed), tasks
     )
-    return {"corrections": pd.DataFrame(records, columns=_COLUMNS)}
+    table = pd.DataFrame(records, columns=_COLUMNS)
+    recorded = [] if factors is None else [name for name in NUISANCE if name in factors.columns]
+    return {"corrections": table.assign(nuisance=_listed(recorded) if recorded else "")}
 
 
 _COLUMNS = (
@@ -129,6 +132,7 @@ _COLUMNS = (
     "columns_removed",
     "variance_kept",
     *(f"{name}{end}" for name in _WITH_INTERVAL for end in ("", "_low", "_high")),
+    "nuisance",
     "note",
 )
 
@@ -172,6 +176,12 @@ def _largest_type(data: Dataset, rng: np.random.Generator) -> tuple[str, np.ndar
     if len(members) < TYPE_ROWS or len(members) == len(codes):
         return None
     return role.levels[largest], members[_some(len(members), ROWS, rng)]
+
+
+def _short(level: str) -> str:
+    """Name of a cell type as it fits a chart; bare numbers say what they are."""
+    level = f"cell type {level}" if len(level) < 3 or level.isdigit() else level
+    return level if len(level) <= 24 else f"{level[:23]}…"
 
 
 @dataclass(frozen=True)
@@ -500,10 +510,10 @@ def finding(table: pd.DataFrame) -> str:
     table = table.astype(dict.fromkeys((*_WITH_INTERVAL, "variance_kept"), float))
     before = table.iloc[0]
     known = table[table["kind"].isin([KNOWN, WITHIN])].head(1)
-    removed = table[(table["kind"] == COMPONENTS) & (table["note"].fillna("") == "")].tail(1)
+    removed = table[(table["kind"] == COMPONENTS) & table["stab_pc"].notna()].tail(1)
     tried = pd.concat([known, removed])
     shown = pd.concat([table.head(1), tried])
-    told = bool((shown["specific_r2_low"].astype(float) > 0).any())
+    told = bool((shown["specific_r2_low"] > 0).any() and shown["specific_r2"].notna().all())
     quantity, words, form = (
         ("specific_r2", "what regulators predict beyond decoys from R² ", "z.3f")
         if told
@@ -513,20 +523,24 @@ def finding(table: pd.DataFrame) -> str:
         return "Too few rows are left to say what corrections bring and cost."
     parts = []
     for _, row in tried.iterrows():
-        after = format(row[quantity], form) if np.isfinite(row[quantity]) else "nothing"
         first = not parts
-        start = f"{words}{format(before[quantity], form)} to " if first else "it to "
+        moved = f"{words}{format(before[quantity], form)}" if first else "it"
+        if not np.isfinite(row[quantity]):
+            parts.append(f"{_doing(row['correction'])} leaves too few rows")
+            continue
         share = f"{row['variance_kept']:.0%}" + (" of the variance" if first else "")
         explained = ""
         if row["kind"] != COMPONENTS and before["nuisance_left"] >= _WORTH_SAYING:
             explained = (
-                f"takes batch and donor from {before['nuisance_left']:.0%} to "
+                f"takes {row['nuisance']} from {before['nuisance_left']:.0%} to "
                 f"{row['nuisance_left']:.0%} of the median gene, "
             )
         parts.append(
-            f"{_doing(row['correction'])} {explained}keeps {share} and moves {start}{after}"
+            f"{_doing(row['correction'])} {explained}keeps {share} and moves {moved} to "
+            f"{format(row[quantity], form)}"
         )
-    end = "" if told else "; regulators are not told from matched decoys"
+    unclear = not told and np.isfinite(before["specific_r2"])
+    end = "; regulators are not told from matched decoys" if unclear else ""
     sentence = "; ".join(parts) + end + "."
     return sentence[:1].upper() + sentence[1:]
 
@@ -544,7 +558,7 @@ def _doing(correction: str) -> str:
 # Panels of the chart: column of the table, title, and its format.
 _PANELS = (
     ("variance_kept", "Variance kept", True),
-    ("nuisance_left", "Batch and donor left", True),
+    ("nuisance_left", "Nuisance left", True),
     ("reliability", "Reliability", False),
     ("stab_pc", "Agreement of halves", False),
     ("specific_r2", "R² beyond decoys", False),
@@ -557,9 +571,16 @@ def charts(tables: Mapping[str, pd.DataFrame]) -> dict[str, Chart]:
     table = tables.get("corrections")
     if table is None or not len(table):
         return {}
-    numbers = [name for name in table.columns if name not in ("correction", "kind", "note")]
+    numbers = [
+        name for name in table.columns if name not in ("correction", "kind", "nuisance", "note")
+    ]
     table = table.astype(dict.fromkeys(numbers, float))
-    panels = [panel for panel in _PANELS if table[panel[0]].notna().any()]
+    named = str(table["nuisance"].iloc[0]).capitalize()
+    panels = [
+        (column, title.replace("Nuisance", named), percent)
+        for column, title, percent in _PANELS
+        if table[column].notna().any()
+    ]
     names, count = list(table["correction"][::-1]), len(panels)
     across = min(3, count)
     rows_of_panels = -(-count // across)

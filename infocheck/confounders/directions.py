@@ -136,13 +136,12 @@ def _assessed(
     for name, draw in zip(factors.columns, rng.spawn(len(factors.columns)), strict=True):
         basis = factors.basis(rows, name)
         if basis.shape[1]:
-            found.append(_one(data, factors, name, basis, rows, leading, draw))
+            found.append(_one(data, name, basis, rows, leading, draw))
     return found
 
 
 def _one(
     data: Dataset,
-    factors: Factors,
     name: str,
     basis: np.ndarray,
     rows: np.ndarray,
@@ -158,12 +157,11 @@ def _one(
     if not note and scheme.shuffle is not None:
         null = scheme.shuffle.null(scores, DRAWS, rng)
     elif not note:
-        x = factors.design[rows][:, factors.columns[name][0]].toarray().ravel()
-        null = numeric_null(x, scores, scheme.block, DRAWS, rng)
+        null = numeric_null(basis, scores, scheme.block, DRAWS, rng)
     pcr = float(regression(r2, leading.eigenvalues))
     record = {
         "factor": name,
-        "column": "log row total" if name == DEPTH else data.roles[name].column,
+        "column": _column(data, name),
         "levels": math.nan if scheme.shuffle is None else rank + 1,
         "pcr": pcr,
         "permuted": scheme.words,
@@ -179,6 +177,12 @@ def _one(
     record["excess"] = pcr - record["null_mean"]
     record["p_value"] = float(p_values(np.array(pcr), by_chance))
     return _Factor(name, r2, p_values(r2, null), record)
+
+
+def _column(data: Dataset, name: str) -> str:
+    if name in data.roles:
+        return data.roles[name].column
+    return "log row total" if name == DEPTH else name
 
 
 @dataclass(frozen=True)
@@ -338,7 +342,8 @@ def finding(tables: Mapping[str, pd.DataFrame]) -> str:
     some = f", {weakly} of them only weakly" if weakly else ""
     if number == 1:
         return f"The one direction beyond chance follows a recorded factor{some and ', weakly'}."
-    return f"All {most}{number} directions beyond chance follow recorded factors{some}."
+    start = "Both" if number == 2 else f"All {most}{number}"
+    return f"{start} directions beyond chance follow recorded factors{some}."
 
 
 def charts(tables: Mapping[str, pd.DataFrame]) -> dict[str, Chart]:
@@ -431,11 +436,10 @@ def _against_chance(table: pd.DataFrame) -> Chart:
         axes.xaxis.set_major_formatter(plotting.percent())
         axes.set_xlabel("Share of the leading components")
 
-    signs = "significantly" if largest["p_value"] < LEVEL else "not significantly"
     return Chart(
         title=f"{_words(largest['factor']).capitalize()} explains {largest['pcr']:z.1%} of the "
-        f"variance of the leading components, {100 * largest['excess']:z.1f} points more than by "
-        f"chance: {signs} (p = {largest['p_value']:.2g}).",
+        f"variance of the leading components, {100 * largest['excess']:z.1f} points more than "
+        f"when labels of {largest['permuted']} are permuted (p = {largest['p_value']:.2g}).",
         caption="Diamonds: adjusted share of the variance of the leading components that each "
         "factor explains. Grey: the same when its labels are permuted, mean and 95%, over "
         + "; ".join(f"{row.permuted} for {_words(row.factor)}" for row in known_rows[::-1])

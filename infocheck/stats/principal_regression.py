@@ -173,22 +173,38 @@ class Shuffle:
 
 
 def numeric_null(
-    x: np.ndarray,
+    basis: np.ndarray,
     scores: np.ndarray,
     block: np.ndarray | None,
     draws: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """R² of every component on a numeric covariate permuted within blocks, shape (draws, k)."""
-    n = len(x)
+    """R² of every component on numeric covariates whose rows are permuted within blocks.
+
+    Parameters
+    ----------
+    basis
+        Orthonormal centred columns of the covariates, shape (n, f).
+    scores
+        Components, shape (n, k).
+    block
+        Block of each row, or None for a single one.
+    draws, rng
+        How many permutations, and what draws them.
+
+    Returns
+    -------
+    numpy.ndarray
+        Not adjusted, shape (draws, k). What differs between blocks stays in it.
+    """
+    n = len(basis)
     block = np.zeros(n, np.int64) if block is None else block
-    unit = (x - x.mean()) / max(np.linalg.norm(x - x.mean()), 1e-300)
     home = np.argsort(block, kind="stable")
     r2 = np.empty((draws, scores.shape[1]))
     for i in range(draws):
-        permuted = np.empty(n)
-        permuted[home] = unit[np.lexsort((rng.random(n), block))]
-        r2[i] = (permuted @ scores) ** 2
+        permuted = np.empty_like(basis)
+        permuted[home] = basis[np.lexsort((rng.random(n), block))]
+        r2[i] = ((permuted.T @ scores) ** 2).sum(axis=0)
     return r2
 
 

@@ -201,16 +201,18 @@ def test_a_numeric_covariate_is_permuted_within_blocks():
     block = np.repeat(np.arange(6), 40)
     x = block + rng.standard_normal(240)
     between = orthonormal((block + 0.1 * rng.standard_normal(240))[:, None])
-    unit = (x - x.mean()) / np.linalg.norm(x - x.mean())
-    value = (unit @ between) ** 2
-    null = numeric_null(x, between, block, 199, rng)
+    unit = orthonormal(x[:, None])
+    value = ((unit.T @ between) ** 2).sum(axis=0)
+    null = numeric_null(unit, between, block, 199, rng)
     assert null.mean() == pytest.approx(value[0], abs=0.05)
     assert p_values(value, null)[0] > 0.01
     inside = orthonormal((x + 0.1 * rng.standard_normal(240))[:, None])
-    value = (unit @ inside) ** 2
-    assert p_values(value, numeric_null(x, inside, block, 199, rng))[0] < 0.01
-    free = numeric_null(x, inside, None, 300, rng)
+    value = ((unit.T @ inside) ** 2).sum(axis=0)
+    assert p_values(value, numeric_null(unit, inside, block, 199, rng))[0] < 0.01
+    free = numeric_null(unit, inside, None, 300, rng)
     assert free.mean() == pytest.approx(1 / 239, rel=0.25)
+    two = orthonormal(np.column_stack([x, rng.standard_normal(240)]))
+    assert numeric_null(two, inside, None, 300, rng).mean() == pytest.approx(2 / 239, rel=0.25)
 
 
 def test_p_values_count_ties_and_the_observed():
