@@ -32,6 +32,11 @@ MODULES_FLOOR = 0.20
 # Confounding: median share of a gene's variance owned by batch and donor, at most (convention).
 CONFOUNDED_NEED = 0.15
 
+# Variation between groups and nothing beside it: so many of the strongest edges vanish within
+# recorded factors, and halves agree on what is left below the floor of stability. At most
+# borderline then (convention).
+VANISHING_EDGES = 0.50
+
 # Explanation only: a regulator counts as told from a rival that it beats this often (convention).
 TOLD_APART = 0.90
 

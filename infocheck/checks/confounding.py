@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 
 from infocheck import plotting, thresholds
 from infocheck.check import Check, Tables
-from infocheck.confounders import audit, components, directions, edges, shares
+from infocheck.confounders import audit, components, corrections, directions, edges, shares
 from infocheck.confounders.factors import Factors
 from infocheck.errors import NotAssessed
 from infocheck.plotting import Chart
@@ -25,6 +25,9 @@ _BRIDGE = {
     "batch": "Two samples of each level in a common batch would.",
     "donor": "More donors for each level, or both levels in each donor, would.",
 }
+
+# A factor is named when so much of the covariance of the strongest edges lies between its levels.
+NAMED_SHARE = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +64,17 @@ class Confounding(Check):
     need: float = thresholds.CONFOUNDED_NEED
 
     def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
-        pieces = rng.spawn(2)
+        pieces = rng.spawn(3)
         factors = Factors.of(data)
         tables = audit.of(data) | directions.of(data, factors, pieces[0])
         if factors is None:
             return tables
         shown = Factors.stated(data) or factors
         tables |= shares.by_factor(data, shown) | shares.of_nuisance(data, factors)
-        return tables | components.of(data, shown) | edges.of(data, factors, pieces[1])
+        tables |= components.of(data, shown) | edges.of(data, factors, pieces[1])
+        if data.n >= thresholds.MIN_OBSERVATIONS_SAMPLING:
+            tables["left"] = corrections.agreement_left(data, factors, pieces[2])
+        return tables
 
     def judge(self, tables: Tables) -> Verdict:
         aliased = tables.get("aliased")
@@ -86,7 +92,12 @@ class Confounding(Check):
                 "observations, so no variance is left to compare theirs with. Bring more "
                 "observations per level."
             )
-        return self._held(row)
+        verdict = self._held(row)
+        between = _only_between(tables)
+        if not between:
+            return verdict
+        held = Status.BORDERLINE if verdict.status is Status.ENOUGH else verdict.status
+        return replace(verdict, status=held, reason=f"{between} {verdict.reason}")
 
     def _held(self, row: pd.Series) -> Verdict:
         return Verdict.against(
@@ -118,6 +129,9 @@ class Confounding(Check):
         )
 
     def plot(self, tables: Tables) -> Mapping[str, Chart]:
+        return {**self._shares(tables), **directions.charts(tables), **edges.charts(tables)}
+
+    def _shares(self, tables: Tables) -> dict[str, Chart]:
         factors = tables.get("factors")
         if factors is None or factors["total"].isna().all():
             return {}
@@ -165,3 +179,38 @@ def _of_signal(row: pd.Series) -> str:
         f" Of the variance of readable genes that is not counting noise it is {value:z.1%} "
         f"({low:z.1%} to {high:z.1%})."
     )
+
+
+def _only_between(tables: Tables) -> str:
+    """Said where the strongest edges are differences between groups, with nothing beside them."""
+    if "edge_factors" not in tables or "left" not in tables:
+        return ""
+    every = tables["edge_factors"].set_index("factor")
+    numbers = every.select_dtypes("number").astype(float)
+    whole, left = numbers.loc[edges.ALL], tables["left"].iloc[0].astype(float)
+    vanish = whole["vanish_share_low"] >= thresholds.VANISHING_EDGES
+    if not (vanish and left["stab_pc_high"] < thresholds.STABILITY_FLOOR):
+        return ""
+    single = numbers.drop(index=[edges.ALL, edges.JOINT], errors="ignore")["between_share"]
+    named = single[single >= NAMED_SHARE].sort_values(ascending=False).index
+    columns = tables["factors"].set_index("factor")["column"]
+    names = [_named(name, columns.get(name, name)) for name in named]
+    return (
+        f"Variation is {_listed(names or ['between recorded groups'])}; no "
+        "regulation to learn from what is left: once all recorded factors are removed "
+        f"{whole['vanish_share']:.0%} ({whole['vanish_share_low']:.0%}–"
+        f"{whole['vanish_share_high']:.0%}) of the strongest edges lose more than half of their "
+        f"correlation, and halves agree on what is left at {left['stab_pc']:z.2f} "
+        f"({left['stab_pc_low']:z.2f} to {left['stab_pc_high']:z.2f}; the floor is "
+        f"{thresholds.STABILITY_FLOOR:.2f})."
+    )
+
+
+def _named(factor: str, column: str) -> str:
+    """A factor, with its column where that says more."""
+    plain = _words(factor)
+    return plain if column in (factor, "log row total") else f"{plain} ({column})"
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -147,6 +147,25 @@ class _Correction:
     components: int = 0
 
 
+def agreement_left(data: Dataset, factors: Factors, rng: np.random.Generator) -> pd.DataFrame:
+    """Agreement of halves once all recorded factors are regressed out of each, one row.
+
+    ``stab_pc`` and ``stab_c`` with intervals, as in the table of all corrections; NaN where
+    too few rows are left.
+    """
+    row_rng, gene_rng, thin_rng, seed_rng = rng.spawn(4)
+    chosen = _some(len(data.moments.sample.rows), ROWS, row_rng)
+    seed = int(seed_rng.integers(2**31))
+    part = _Part.of(data, factors, chosen, thin_rng, seed)
+    correction = _Correction("", KNOWN, tuple(factors.columns))
+    genes = _Genes.of(data, gene_rng)
+    found = _stability(correction, part, genes, np.random.default_rng(seed))
+    ends = ("", "_low", "_high")
+    return pd.DataFrame(
+        [{f"{name}{end}": v for name in found for end, v in zip(ends, found[name], strict=True)}]
+    )
+
+
 def _corrections(data: Dataset, factors: Factors | None) -> list[_Correction]:
     """Those that the recorded factors allow, in the order in which they are shown."""
     found = [_Correction("None", NONE)]
@@ -159,6 +178,8 @@ def _corrections(data: Dataset, factors: Factors | None) -> list[_Correction]:
         found.append(_Correction("Centre within donors", WITHIN, ("donor",)))
     if "cell_type" in recorded:
         found.append(_Correction("Centre within cell types", WITHIN, ("cell_type",)))
+    if set(recorded) > set(known):
+        found.append(_Correction("Regress all recorded factors", KNOWN, recorded))
     for k in REMOVED:
         name = f"Remove {k} component{'s' * (k > 1)}"
         found.append(_Correction(name, COMPONENTS, components=k))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import anndata
 import numpy as np
 import pandas as pd
 import pytest
@@ -126,3 +127,60 @@ def test_shares_do_not_depend_on_the_order_of_cells():
     order = np.random.default_rng(0).permutation(200)
     a, b = run(adata).tables["factors"], run(adata[order].copy()).tables["factors"]
     assert a["total"].to_numpy() == pytest.approx(b["total"].to_numpy(), abs=1e-9)
+
+
+def mixture(types, follow):
+    """Cell types that differ in all genes; within them targets follow regulators, or nothing."""
+    rng = np.random.default_rng(4)
+    names = [f"g{i:03d}" for i in range(200)]
+    kind = np.arange(900) % types
+    x = rng.normal(size=(900, 40))
+    y = rng.normal(size=(900, 160)) + follow * x[:, np.arange(160) % 40]
+    values = np.hstack([x, y]) + 1.5 * rng.normal(size=(types, 200))[kind]
+    obs = pd.DataFrame(
+        {
+            "cell_line_of_cell": [f"line {i}" for i in kind],
+            "batch": [f"b{i % 3}" for i in range(900)],
+        },
+        index=[f"c{i}" for i in range(900)],
+    )
+    var = pd.DataFrame({"is_regulator": np.arange(200) < 40}, index=names)
+    return anndata.AnnData(values, obs, var)
+
+
+def test_sees_a_mixture_of_cell_lines_without_regulation():
+    result = run(mixture(4, 0.0))
+    reason = result.verdict.reason
+    assert reason.startswith("Variation is cell type (cell_line_of_cell); no regulation to learn")
+    assert result.verdict.status is Status.BORDERLINE  # batch alone would be enough
+    assert result.verdict.high < 0.15
+
+
+def test_passes_a_mixture_with_regulation_in_it():
+    result = run(mixture(4, 1.0))
+    assert "no regulation to learn" not in result.verdict.reason
+    assert result.verdict.status is Status.ENOUGH
+
+
+def test_sees_edges_that_batch_made():
+    result = run(simulate(batch_share=0.4, donor_share=0.0, donors=12, batches=12, seed=1))
+    table = result.tables["edge_factors"].set_index("factor")
+    assert table.loc["batch", "vanish_share_low"] > 0.3
+    assert {"confounding", "directions", "edges_within", "edge_robustness"} <= set(result.figures())
+
+
+def test_a_formula_changes_the_decomposition_and_no_verdict():
+    adata = simulate(600, 80, 15, donors=12, batches=6, seed=2)
+    plain, stated = run(adata), run(adata, formula="~ condition + (1|donor)")
+    assert list(stated.tables["factors"]["factor"]) == ["condition", "donor"]
+    assert list(stated.tables["components"]["component"]) == ["donor", "residual", "fixed part"]
+    for name in ("estimate", "low", "high", "status"):
+        assert getattr(plain.verdict, name) == getattr(stated.verdict, name)
+
+
+def test_donors_of_a_single_level_are_told_what_would_help():
+    adata = simulate(donors=2, batches=1, condition=None, seed=1)
+    code = adata.obs["donor"].cat.codes % 2
+    adata.obs["condition"] = np.where(code, "case", "control")
+    adata.obs = adata.obs.drop(columns="batch")
+    assert "More donors for each level" in run(adata).verdict.reason
