@@ -46,19 +46,41 @@ class Confounding(Check):
     at_most = True
     unit = "median share of variance of batch and donor"
     needs = ("batch", "donor")
-    references = ("quenouille1956",)
+    references = (
+        "quenouille1956",
+        "henderson1953",
+        "patterson1971",
+        "bates2015",
+        "buttner2019",
+        "phipson2010",
+        "horn1965",
+        "hong2020",
+        "simpson1951",
+        "cinelli2020",
+    )
     computed = (
-        "Every gene is regressed on the labelled factors at once. 'Total' is the adjusted R² of "
-        "a factor alone, 'unique' what it adds to all others; for factors that are correlated "
-        "the truth lies between. The headline is the median over genes of the adjusted R² of "
-        "batch and donor together, with a jackknife interval over independent groups of rows. "
-        "The design audit compares each effect with batch and donor at the level of samples and "
-        "names every difference that no analysis can estimate."
+        "The design audit lays out every pair of labels at the level of samples, names levels "
+        "that are combinations of others, and lists every difference that no analysis can "
+        "estimate. Every gene is regressed on the labelled factors at once: 'total' is the "
+        "adjusted R² of a factor alone, 'unique' what it adds to all others; for factors that are "
+        "correlated the truth lies between. The headline is the median over genes of the "
+        "adjusted R² of batch and donor together; intervals are jackknifes over independent "
+        "groups of rows. Variances of factors with at least five levels are estimated by "
+        "restricted maximum likelihood. Principal components are held against every factor, with "
+        "a null that permutes donors or samples, never rows where those are labelled. The "
+        "covariance of every edge is split exactly into a part between and a part within the "
+        "levels of a factor; an edge vanishes when less than half of its correlation is left. The "
+        "robustness value is what a hidden variable would have to explain of both ends to null "
+        "an edge. Where the whole interval of the edges that vanish lies above "
+        f"{thresholds.VANISHING_EDGES:.0%} and halves agree on what is left below the floor of "
+        "stability, the status is at most borderline."
     )
     misleads = (
-        "A donor effect can be biology, not error. Counting noise dilutes all shares: a share of "
-        "5% in a gene with reliability 0.2 is a quarter of its signal. Factors that nobody "
-        "recorded are not seen here."
+        "A donor effect can be biology, not error, and differences between cell types can be "
+        "regulation; few groups cannot tell. Counting noise dilutes all shares, so the share of "
+        "what is not counting noise stands beside them. Factors that nobody recorded are seen in "
+        "directions that follow nothing recorded, which may as well be regulation. With few "
+        "donors the permutations are few, and not assessed is not absent."
     )
 
     need: float = thresholds.CONFOUNDED_NEED
@@ -73,7 +95,7 @@ class Confounding(Check):
         tables |= shares.by_factor(data, shown) | shares.of_nuisance(data, factors)
         tables |= components.of(data, shown) | edges.of(data, factors, pieces[1])
         if data.n >= thresholds.MIN_OBSERVATIONS_SAMPLING:
-            tables["left"] = corrections.agreement_left(data, factors, pieces[2])
+            tables["agreement_left"] = corrections.agreement_left(data, factors, pieces[2])
         return tables
 
     def judge(self, tables: Tables) -> Verdict:
@@ -183,11 +205,11 @@ def _of_signal(row: pd.Series) -> str:
 
 def _only_between(tables: Tables) -> str:
     """Said where the strongest edges are differences between groups, with nothing beside them."""
-    if "edge_factors" not in tables or "left" not in tables:
+    if "edge_factors" not in tables or "agreement_left" not in tables:
         return ""
     every = tables["edge_factors"].set_index("factor")
     numbers = every.select_dtypes("number").astype(float)
-    whole, left = numbers.loc[edges.ALL], tables["left"].iloc[0].astype(float)
+    whole, left = numbers.loc[edges.ALL], tables["agreement_left"].iloc[0].astype(float)
     vanish = whole["vanish_share_low"] >= thresholds.VANISHING_EDGES
     if not (vanish and left["stab_pc_high"] < thresholds.STABILITY_FLOOR):
         return ""
@@ -200,8 +222,8 @@ def _only_between(tables: Tables) -> str:
         "regulation to learn from what is left: once all recorded factors are removed "
         f"{whole['vanish_share']:.0%} ({whole['vanish_share_low']:.0%}–"
         f"{whole['vanish_share_high']:.0%}) of the strongest edges lose more than half of their "
-        f"correlation, and halves agree on what is left at {left['stab_pc']:z.2f} "
-        f"({left['stab_pc_low']:z.2f} to {left['stab_pc_high']:z.2f}; the floor is "
+        f"correlation, and halves agree on what is left at {left['stab_pc']:z.3f} "
+        f"({left['stab_pc_low']:z.3f} to {left['stab_pc_high']:z.3f}; the floor is "
         f"{thresholds.STABILITY_FLOOR:.2f})."
     )
 

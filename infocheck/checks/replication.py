@@ -35,7 +35,7 @@ class Replication(Check):
     stage = None
     gate = False
     unit = "share of the strongest edges found again in a group left out"
-    references = ("fisher1921", "quenouille1956")
+    references = ("fisher1921", "cochran1954", "dersimonian1986", "quenouille1956")
     computed = (
         "What all recorded factors explain is removed; within each level of a factor, what the "
         "other factors explain as well. Differences between the correlations of two levels, on "

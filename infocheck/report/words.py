@@ -137,6 +137,14 @@ GLOSSARY = {
     "move together without regulation.",
     "Simulated targets": "Made-up genes on the real regulators. Which regulators they depend on is "
     "known, so that false discoveries can be counted.",
+    "Variance component": "The part of a gene’s variance that differences between donors, batches "
+    "or other groups make, as far as these groups stand for many.",
+    "Usable share": "What is left of an effect once batch or other labels are taken into account: "
+    "1 where they are crossed, 0 where they are the same.",
+    "Vanishes": "Less than half of a correlation is left within the groups: it was a difference "
+    "between groups.",
+    "Robustness value": "The share that a hidden factor would have to explain of both ends of an "
+    "edge to make all of it.",
     "Principal components": "The few patterns that most of the variation of many genes follows.",
     "Donor": "An independent biological individual or replicate. Cells of one donor are not "
     "independent.",
