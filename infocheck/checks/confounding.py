@@ -13,6 +13,7 @@ from infocheck import plotting, thresholds
 from infocheck.check import Check, Tables
 from infocheck.confounders import audit, components, corrections, directions, edges, shares
 from infocheck.confounders.factors import Factors
+from infocheck.confounders.words import listed, words
 from infocheck.errors import NotAssessed
 from infocheck.plotting import Chart
 from infocheck.result import Stage, Status, Verdict
@@ -166,14 +167,14 @@ class Confounding(Check):
                 plotting.whisker(axes, y + 0.16, row.total, row.total_low, row.total_high)
                 plotting.whisker(axes, y - 0.16, row.unique, row.unique_low, row.unique_high, "c2")
             plotting.across(axes, self.need, f"At most {self.need:.0%}", dashed=True, side="left")
-            axes.set_yticks(range(len(factors)), [_words(f) for f in factors["factor"][::-1]])
+            axes.set_yticks(range(len(factors)), [words(f) for f in factors["factor"][::-1]])
             axes.set_ylim(-0.6, len(factors) - 0.4)
             axes.set_xlabel("Share of the variance of the median gene")
             axes.xaxis.set_major_formatter(plotting.percent())
 
         return {
             "confounding": Chart(
-                title=f"{_words(largest['factor']).capitalize()} holds the largest share of the "
+                title=f"{words(largest['factor']).capitalize()} holds the largest share of the "
                 f"variance of the median gene, {largest['total']:z.0%} alone and "
                 f"{largest['unique']:z.0%} beside the other factors; one gene in ten exceeds "
                 f"{largest['total_tenth']:z.0%}.",
@@ -185,10 +186,6 @@ class Confounding(Check):
                 height=1.3 + 0.62 * len(factors),
             )
         }
-
-
-def _words(factor: str) -> str:
-    return factor.replace("_", " ")
 
 
 def _of_signal(row: pd.Series) -> str:
@@ -218,7 +215,7 @@ def _only_between(tables: Tables) -> str:
     columns = tables["factors"].set_index("factor")["column"]
     names = [_named(name, columns.get(name, name)) for name in named]
     return (
-        f"Variation is {_listed(names or ['between recorded groups'])}; no "
+        f"Variation is {listed(names or ['between recorded groups'])}; no "
         "regulation to learn from what is left: once all recorded factors are removed "
         f"{whole['vanish_share']:.0%} ({whole['vanish_share_low']:.0%}–"
         f"{whole['vanish_share_high']:.0%}) of the strongest edges lose more than half of their "
@@ -230,9 +227,5 @@ def _only_between(tables: Tables) -> str:
 
 def _named(factor: str, column: str) -> str:
     """A factor, with its column where that says more."""
-    plain = _words(factor)
+    plain = words(factor)
     return plain if column in (factor, "log row total") else f"{plain} ({column})"
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -12,6 +12,7 @@ import pandas as pd
 from infocheck.check import Check, Tables, require_rows
 from infocheck.confounders import replication
 from infocheck.confounders.factors import Factors
+from infocheck.confounders.words import listed, words
 from infocheck.errors import NotAssessed
 from infocheck.plotting import Chart
 from infocheck.result import Verdict
@@ -89,14 +90,10 @@ def _differing(table: pd.DataFrame) -> str:
     """Which factors' levels disagree on correlations beyond chance."""
     p_values = pd.to_numeric(table["p_value"])
     known = table[p_values.notna()]
-    seen = [replication.words(name) for name in known.loc[p_values[known.index] <= 0.05, "factor"]]
-    rest = [replication.words(name) for name in known["factor"]]
+    seen = [words(name) for name in known.loc[p_values[known.index] <= 0.05, "factor"]]
+    rest = [words(name) for name in known["factor"]]
     if not rest:
         return "Too few labels can be shuffled to say whether correlations differ between groups."
     if not seen:
-        return f"Correlations do not differ between levels of {_listed(rest)} beyond chance."
-    return f"Correlations differ between levels of {_listed(seen)} beyond chance."
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+        return f"Correlations do not differ between levels of {listed(rest)} beyond chance."
+    return f"Correlations differ between levels of {listed(seen)} beyond chance."

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from infocheck.confounders.factors import Factors
-from infocheck.stats.resampling import jackknife_error, t_interval
+from infocheck.stats.resampling import finite_quantile, jackknife_error, t_interval
 from infocheck.stats.variance import Normal
 from infocheck.stats.variance_components import Absorbed, Components, moments, reml
 
@@ -43,7 +43,7 @@ def of(data: Dataset, factors: Factors) -> dict[str, pd.DataFrame]:
     terms = " + ".join(name for name in factors.columns if name not in random)
     records = []
     for name, share, moment, error in zip(names, shares, plain, errors, strict=True):
-        middle = _quantile(share)
+        middle = finite_quantile(share)
         low, high = t_interval(middle, error, groups, (0.0, 1.0))
         records.append(
             {
@@ -54,8 +54,8 @@ def of(data: Dataset, factors: Factors) -> dict[str, pd.DataFrame]:
                 "share": middle,
                 "share_low": low,
                 "share_high": high,
-                "share_tenth": _quantile(share, UPPER),
-                "share_moments": _quantile(moment),
+                "share_tenth": finite_quantile(share, UPPER),
+                "share_moments": finite_quantile(moment),
                 "genes": int(np.isfinite(share).sum()),
                 "converged": int(fitted.converged.sum()),
             }
@@ -81,7 +81,7 @@ def _errors(
         normal = factors.normal(group)
         some = Normal(normal.n, normal.xx, normal.xy[:, chosen], normal.yy[chosen])
         found = _shares(reml(Absorbed.of(some, random, fixed)), len(fixed))
-        return np.array([_quantile(share) for share in found])
+        return np.array([finite_quantile(share) for share in found])
 
     return jackknife_error(np.stack(data.engine.map(without, range(len(factors.n)))))
 
@@ -91,8 +91,3 @@ def _levels(factors: Factors, name: str) -> float:
     if name not in factors.columns:
         return float("nan")
     return float((factors.x.sum(axis=0)[factors.columns[name]] > 0).sum())
-
-
-def _quantile(values: np.ndarray, q: float = 0.5) -> float:
-    finite = values[np.isfinite(values)]
-    return float(np.quantile(finite, q)) if len(finite) else float("nan")

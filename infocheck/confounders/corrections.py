@@ -14,6 +14,7 @@ import pandas as pd
 
 from infocheck import plotting, thresholds
 from infocheck.confounders.factors import DEPTH, NUISANCE
+from infocheck.confounders.words import listed, words
 from infocheck.plotting import Chart
 from infocheck.splits import FOLDS, SPLITS
 from infocheck.stats.agreement import rank_agreement, resampled_targets
@@ -23,7 +24,7 @@ from infocheck.stats.heritability import heritability
 from infocheck.stats.partial import shrinkage_weight
 from infocheck.stats.principal_regression import Leading
 from infocheck.stats.remaining import halves_reliability, median_interval, thinned_halves
-from infocheck.stats.resampling import jackknife_error, t_interval
+from infocheck.stats.resampling import jackknife_error, some, t_interval
 from infocheck.stats.stability import Edges, Split
 from infocheck.stats.sums import CrossSums
 from infocheck.stats.upper_bound import one_more, simulated
@@ -104,7 +105,7 @@ def of(data: Dataset, factors: Factors | None, rng: np.random.Generator) -> dict
         return {}
     row_rng, gene_rng, thin_rng, seed_rng = rng.spawn(4)
     sample = data.moments.sample
-    chosen = _some(len(sample.rows), ROWS, row_rng)
+    chosen = some(len(sample.rows), ROWS, row_rng)
     genes = _Genes.of(data, gene_rng)
     seed = int(seed_rng.integers(2**31))
     whole = _Part.of(data, factors, chosen, thin_rng, seed)
@@ -122,7 +123,7 @@ def of(data: Dataset, factors: Factors | None, rng: np.random.Generator) -> dict
     )
     table = pd.DataFrame(records, columns=_COLUMNS)
     recorded = [] if factors is None else [name for name in NUISANCE if name in factors.columns]
-    return {"corrections": table.assign(nuisance=_listed(recorded) if recorded else "")}
+    return {"corrections": table.assign(nuisance=listed(map(words, recorded)) if recorded else "")}
 
 
 _COLUMNS = (
@@ -154,7 +155,7 @@ def agreement_left(data: Dataset, factors: Factors, rng: np.random.Generator) ->
     too few rows are left.
     """
     row_rng, gene_rng, thin_rng, seed_rng = rng.spawn(4)
-    chosen = _some(len(data.moments.sample.rows), ROWS, row_rng)
+    chosen = some(len(data.moments.sample.rows), ROWS, row_rng)
     seed = int(seed_rng.integers(2**31))
     part = _Part.of(data, factors, chosen, thin_rng, seed)
     correction = _Correction("", KNOWN, tuple(factors.columns))
@@ -173,7 +174,7 @@ def _corrections(data: Dataset, factors: Factors | None) -> list[_Correction]:
     nuisance = tuple(name for name in NUISANCE if name in recorded)
     known = (*nuisance, *(name for name in (DEPTH,) if name in recorded))
     if nuisance and known != ("donor",):
-        found.append(_Correction(f"Regress {_listed(known)}", KNOWN, known))
+        found.append(_Correction(f"Regress {listed(map(words, known))}", KNOWN, known))
     if "donor" in nuisance:
         found.append(_Correction("Centre within donors", WITHIN, ("donor",)))
     if "cell_type" in recorded:
@@ -196,7 +197,7 @@ def _largest_type(data: Dataset, rng: np.random.Generator) -> tuple[str, np.ndar
     members = np.flatnonzero(codes == largest)
     if len(members) < TYPE_ROWS or len(members) == len(codes):
         return None
-    return role.levels[largest], members[_some(len(members), ROWS, rng)]
+    return role.levels[largest], members[some(len(members), ROWS, rng)]
 
 
 def _short(level: str) -> str:
@@ -225,12 +226,12 @@ class _Genes:
     @classmethod
     def of(cls, data: Dataset, rng: np.random.Generator) -> _Genes:
         panel, decoys = data.panel, data.decoys
-        regulators = _some(panel.p, REGULATORS, rng)
-        targets = panel.sampled[_some(len(panel.sampled), TARGETS, rng)]
+        regulators = some(panel.p, REGULATORS, rng)
+        targets = panel.sampled[some(len(panel.sampled), TARGETS, rng)]
         place = np.full(len(panel.genes), -1)
         place[regulators] = np.arange(len(regulators))
-        matched = _some(decoys.draws.shape[1], REGULATORS, rng)
-        judged = decoys.targets[_some(len(decoys.targets), TARGETS, rng)]
+        matched = some(decoys.draws.shape[1], REGULATORS, rng)
+        judged = decoys.targets[some(len(decoys.targets), TARGETS, rng)]
         return cls(
             regulators=regulators,
             targets=targets,
@@ -535,7 +536,7 @@ def finding(table: pd.DataFrame) -> str:
     tried = pd.concat([known, removed])
     shown = pd.concat([table.head(1), tried])
     told = bool((shown["specific_r2_low"] > 0).any() and shown["specific_r2"].notna().all())
-    quantity, words, form = (
+    quantity, said, form = (
         ("specific_r2", "what regulators predict beyond decoys from R² ", "z.3f")
         if told
         else ("stab_pc", "the agreement of halves on edges from ", "z.2f")
@@ -545,7 +546,7 @@ def finding(table: pd.DataFrame) -> str:
     parts = []
     for _, row in tried.iterrows():
         first = not parts
-        moved = f"{words}{format(before[quantity], form)}" if first else "it"
+        moved = f"{said}{format(before[quantity], form)}" if first else "it"
         if not np.isfinite(row[quantity]):
             parts.append(f"{_doing(row['correction'])} leaves too few rows")
             continue
@@ -673,13 +674,3 @@ def _mark(axes, y: float, value: float, low: float, high: float, colour: str) ->
     if np.isfinite([low, high]).all() and high > low:
         axes.plot([low, high], [y, y], color=ink, linewidth=3, alpha=0.4)
     axes.plot([value], [y], marker="o", markersize=5.5, color=ink)
-
-
-def _listed(names: Sequence[str]) -> str:
-    words = [name.replace("_", " ") for name in names]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def _some(n: int, most: int, rng: np.random.Generator) -> np.ndarray:
-    """Positions of at most so many of n, in order."""
-    return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from infocheck import plotting, thresholds
 from infocheck.confounders.factors import DEPTH
+from infocheck.confounders.words import words
 from infocheck.plotting import Chart
 from infocheck.stats.parallel_analysis import beyond_chance, overlap
 from infocheck.stats.principal_regression import (
@@ -23,6 +24,7 @@ from infocheck.stats.principal_regression import (
     p_values,
     regression,
 )
+from infocheck.stats.resampling import some
 from infocheck.stats.standard import standardised
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def of(data: Dataset, factors: Factors | None, rng: np.random.Generator) -> dict
     labelled; without labels the p-values are too small.
     """
     sample = data.moments.sample
-    chosen = _some(len(sample.rows), ROWS, rng)
+    chosen = some(len(sample.rows), ROWS, rng)
     rows, values = sample.rows[chosen], sample.values[chosen]
     leading = Leading.of(values, COMPONENTS, int(rng.integers(2**31)))
     standard = standardised(values)
@@ -375,7 +377,7 @@ def _heat_map(tables: Mapping[str, pd.DataFrame]) -> Chart:
             _cell(axes, len(names) + 0.3, at[row.component], row.joint_r2)
             if row.follows == NOTHING:
                 plotting.frame(axes, len(names) + 0.3, at[row.component])
-        labels = [_words(name) for name in names]
+        labels = [words(name) for name in names]
         labels = [label.replace(" ", "\n") if narrow else label for label in labels]
         size = 10 if narrow else 12
         places = [*range(len(names)), len(names) + 0.3]
@@ -431,28 +433,19 @@ def _against_chance(table: pd.DataFrame) -> Chart:
         for y, row in enumerate(known_rows):
             plotting.whisker(axes, y, row.null_mean, row.null_low, row.null_high, "c3")
             plotting.strip(axes, y, [row.pcr], "c1", marker="D")
-        axes.set_yticks(range(len(known_rows)), [_words(row.factor) for row in known_rows])
+        axes.set_yticks(range(len(known_rows)), [words(row.factor) for row in known_rows])
         axes.set_ylim(-0.6, len(known_rows) - 0.4)
         axes.xaxis.set_major_formatter(plotting.percent())
         axes.set_xlabel("Share of the leading components")
 
     return Chart(
-        title=f"{_words(largest['factor']).capitalize()} explains {largest['pcr']:z.1%} of the "
+        title=f"{words(largest['factor']).capitalize()} explains {largest['pcr']:z.1%} of the "
         f"variance of the leading components, {100 * largest['excess']:z.1f} points more than "
         f"when labels of {largest['permuted']} are permuted (p = {largest['p_value']:.2g}).",
         caption="Diamonds: adjusted share of the variance of the leading components that each "
         "factor explains. Grey: the same when its labels are permuted, mean and 95%, over "
-        + "; ".join(f"{row.permuted} for {_words(row.factor)}" for row in known_rows[::-1])
+        + "; ".join(f"{row.permuted} for {words(row.factor)}" for row in known_rows[::-1])
         + ". Where rows of one donor were permuted as if independent, p is too small.",
         draw=draw,
         height=1.2 + 0.5 * len(known),
     )
-
-
-def _words(factor: str) -> str:
-    return factor.replace("_", " ")
-
-
-def _some(n: int, most: int, rng: np.random.Generator) -> np.ndarray:
-    """Positions of at most so many of n rows, in order."""
-    return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))

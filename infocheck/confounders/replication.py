@@ -11,6 +11,7 @@ import pandas as pd
 
 from infocheck import plotting, thresholds
 from infocheck.confounders.factors import FACTORS, Factors
+from infocheck.confounders.words import words
 from infocheck.plotting import Chart
 from infocheck.stats.heterogeneity import Disagreement, Edges, LevelSums, shuffled
 from infocheck.stats.resampling import jackknife_error, t_interval
@@ -509,8 +510,3 @@ def _columns(levels: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
 
 def _number(value: float | None) -> float:
     return float("nan") if value is None else value
-
-
-def words(factor: str) -> str:
-    """A factor as it stands in a sentence."""
-    return factor.replace("_", " ")

@@ -12,6 +12,7 @@ import pandas as pd
 from infocheck import thresholds
 from infocheck.confounders.factors import DEPTH, NUISANCE, Factors
 from infocheck.stats.reliability import closed_form
+from infocheck.stats.resampling import finite_quantile
 from infocheck.stats.variance import Normal, jackknife_interval, unique_and_total
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class _Jackknife:
         self, key: Hashable, statistic: Callable[..., float] | None = None
     ) -> tuple[float, float, float]:
         """Of the median gene, or a statistic of (shares, group that is left out or None)."""
-        read = statistic or (lambda values, without: _quantile(values))
+        read = statistic or (lambda values, without: finite_quantile(values))
         value = read(self.found[key], None)
         parts = np.array([read(part[key], g) for g, part in enumerate(self.left_out)])
         low, high = jackknife_interval(np.array(value), parts, self.n, self.rank[key])
@@ -86,7 +87,7 @@ def by_factor(data: Dataset, factors: Factors) -> dict[str, pd.DataFrame]:
         for end in ENDS:
             row |= _triple(end, jackknife.summary((name, end)))
             genes |= _triple(f"{name}_{end}", jackknife.genes((name, end)))
-        row["total_tenth"] = _quantile(jackknife.found[name, "total"], UPPER)
+        row["total_tenth"] = finite_quantile(jackknife.found[name, "total"], UPPER)
         records.append(row)
     return {"factors": pd.DataFrame(records), "genes": pd.DataFrame(genes)}
 
@@ -105,7 +106,7 @@ def of_nuisance(data: Dataset, factors: Factors) -> dict[str, pd.DataFrame]:
     row = {
         "statistic": "batch_and_donor_share",
         **dict(zip(("estimate", "low", "high"), jackknife.summary("joint"), strict=True)),
-        "tenth": _quantile(jackknife.found["joint"], UPPER),
+        "tenth": finite_quantile(jackknife.found["joint"], UPPER),
         "factors": " and ".join(name for name in NUISANCE if name in factors.columns),
         "genes": len(jackknife.found["joint"]),
         "groups": len(factors.n),
@@ -128,16 +129,10 @@ def _of_signal(data: Dataset, jackknife: _Jackknife) -> tuple[float, float, floa
         n, *parts = (s.sum(axis=0) - (0 if without is None else s[without]) for s in sums)
         reliability = closed_form(n, *parts)
         readable = reliability >= thresholds.READABLE
-        return _quantile(np.minimum(values[readable] / reliability[readable], 1.0))
+        return finite_quantile(np.minimum(values[readable] / reliability[readable], 1.0))
 
     return jackknife.summary("joint", share)
 
 
 def _triple(name: str, values: Sequence) -> dict[str, object]:
     return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
-
-
-def _quantile(values: np.ndarray, q: float = 0.5) -> float:
-    """Quantile over the genes that vary; NaN when none does."""
-    finite = values[np.isfinite(values)]
-    return float(np.quantile(finite, q)) if len(finite) else float("nan")

@@ -58,3 +58,14 @@ def wilson(count: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(n > 0, np.maximum(centre - half, 0.0), 0.0), np.where(
         n > 0, np.minimum(centre + half, 1.0), 1.0
     )
+
+
+def some(n: int, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Positions of at most so many of n, drawn without replacement, in order."""
+    return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))
+
+
+def finite_quantile(values: np.ndarray, q: float = 0.5) -> float:
+    """Quantile of the finite values; NaN where there are none."""
+    finite = values[np.isfinite(values)]
+    return float(np.quantile(finite, q)) if len(finite) else math.nan

@@ -73,7 +73,7 @@ def test_regressing_a_labelled_batch_removes_it_and_keeps_the_specific_signal(fo
 
 
 def test_rows_that_the_labels_allow_and_in_their_order(found):
-    kinds = [NONE, KNOWN, WITHIN, WITHIN, SUBSET, *[COMPONENTS] * 4]
+    kinds = [NONE, KNOWN, WITHIN, WITHIN, KNOWN, SUBSET, *[COMPONENTS] * 4]
     assert list(found["kind"]) == kinds
     assert found["correction"].is_unique
     assert found.iloc[0]["variance_kept"] == pytest.approx(1)
