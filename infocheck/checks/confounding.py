@@ -204,8 +204,8 @@ def _only_between(tables: Tables) -> str:
     """Said where the strongest edges are differences between groups, with nothing beside them."""
     if "edge_factors" not in tables or "agreement_left" not in tables:
         return ""
-    every = tables["edge_factors"].set_index("factor")
-    numbers = every.select_dtypes("number").astype(float)
+    read = ["vanish_share", "vanish_share_low", "vanish_share_high", "between_share"]
+    numbers = tables["edge_factors"].set_index("factor")[read].astype(float)
     whole, left = numbers.loc[edges.ALL], tables["agreement_left"].iloc[0].astype(float)
     vanish = whole["vanish_share_low"] >= thresholds.VANISHING_EDGES
     if not (vanish and left["stab_pc_high"] < thresholds.STABILITY_FLOOR):
