@@ -32,7 +32,8 @@ def of(data: Dataset, factors: Factors) -> dict[str, pd.DataFrame]:
         return {}
     fixed = factors.of_names(*(name for name in factors.columns if name not in random))
     normal = factors.normal()
-    if normal.n - 1 - normal.rank(fixed) <= 0:
+    # Also without the largest group of rows, as the interval needs.
+    if normal.n - factors.n.max() - 1 - normal.rank(fixed) <= 0:
         return {}
     absorbed = Absorbed.of(normal, random, fixed)
     fitted = reml(absorbed, mapped=data.engine.map)

@@ -170,15 +170,24 @@ def _one(
         "note": note,
         **dict.fromkeys(("null_mean", "null_low", "null_high", "excess", "p_value"), math.nan),
     }
+    if few := 0 < data.labelled_donors < thresholds.MIN_DONORS:
+        # Samples of so few donors may be swapped, but the study would be repeated with others.
+        record["note"] = (
+            f"{data.labelled_donors} donors are too few for a share of the whole. Bring at least "
+            f"{thresholds.MIN_DONORS}."
+        )
     if null is None:
         return _Factor(name, r2, np.full(len(r2), np.nan), record)
     null = adjusted(null, len(rows), rank)
+    single = p_values(r2, null)
+    if few:
+        return _Factor(name, r2, single, record)
     by_chance = regression(null, leading.eigenvalues)
     record["null_mean"] = float(by_chance.mean())
     record["null_low"], record["null_high"] = map(float, np.quantile(by_chance, [0.025, 0.975]))
     record["excess"] = pcr - record["null_mean"]
     record["p_value"] = float(p_values(np.array(pcr), by_chance))
-    return _Factor(name, r2, p_values(r2, null), record)
+    return _Factor(name, r2, single, record)
 
 
 def _column(data: Dataset, name: str) -> str:

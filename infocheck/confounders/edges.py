@@ -495,7 +495,7 @@ def _robustness_chart(tables: Mapping[str, pd.DataFrame]) -> Chart | None:
         for flag, colour in ((~nulled, "c1"), (nulled, "c2")):
             plotting.dots(axes, reach[flag], strength[flag], colour)
         axes.set(xlim=(-0.01 * end, 1.01 * end), ylim=(-0.02 * end, 1.04 * end))
-        axes.set_xlabel("What the strongest recorded factor explains of both ends")
+        axes.set_xlabel("Explained by the strongest factor")
         axes.set_ylabel("What would null the edge")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(plotting.percent())
