@@ -123,6 +123,8 @@ class Confounding(Check):
         return replace(verdict, status=held, reason=f"{between} {verdict.reason}")
 
     def _held(self, row: pd.Series) -> Verdict:
+        # "0% (0%–0%)" would say less than is known.
+        share = ".1%" if row["high"] < 0.01 else ".0%"
         return Verdict.against(
             estimate=row["estimate"],
             low=row["low"],
@@ -133,9 +135,9 @@ class Confounding(Check):
             unit=self.unit,
             possible=(-1.0, 1.0),
             reason=f"{row['factors'].capitalize()} hold{'' if ' and ' in row['factors'] else 's'} "
-            "{estimate:z.0%} ({low:z.0%}–{high:z.0%}) of the variance of the median gene; "
-            f"at most {{need:.0%}} is wanted. One gene in ten exceeds {row['tenth']:z.1%}."
-            + _of_signal(row),
+            f"{{estimate:z{share}}} ({{low:z{share}}}–{{high:z{share}}}) of the variance of the "
+            "median gene; at most {need:.0%} is wanted. One gene in ten exceeds "
+            f"{row['tenth']:z.1%}." + _of_signal(row),
         )
 
     def _aliased(self, aliased: pd.DataFrame) -> Verdict:
