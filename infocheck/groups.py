@@ -39,6 +39,7 @@ _NOUNS = {
     "donor": ("donor", "donors"),
     "cell_type": ("cell type", "cell types"),
     "condition": ("condition", "conditions"),
+    "cell_cycle": ("phase", "phases"),
     "perturbation": ("perturbation", "perturbations"),
     "time": ("time point", "time points"),
 }
