@@ -91,7 +91,7 @@ def test_sees_edges_that_batch_alone_creates():
                 or {regulator, target} <= {f"G{i:03d}" for i in range(25, 30)}
             )
             assert abs(row["batch_share"]) < 0.05
-            assert row["vanishes_within"] is None
+            assert pd.isna(row["vanishes_within"])
     factor = found["edge_factors"].set_index("factor").loc["batch"]
     assert factor["largest_it_could_create"] == pytest.approx(8 / 3 / (1 + 8 / 3), abs=0.05)
     # Two regulators that are moved, with each other and with ten targets.
