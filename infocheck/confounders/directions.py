@@ -18,7 +18,6 @@ from infocheck.stats.parallel_analysis import beyond_chance, overlap
 from infocheck.stats.principal_regression import (
     Leading,
     Shuffle,
-    adjusted,
     explained,
     numeric_null,
     p_values,
@@ -26,6 +25,7 @@ from infocheck.stats.principal_regression import (
 )
 from infocheck.stats.resampling import some
 from infocheck.stats.standard import standardised
+from infocheck.stats.variance import adjusted
 
 if TYPE_CHECKING:
     from infocheck.confounders.factors import Factors

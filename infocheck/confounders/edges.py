@@ -17,13 +17,7 @@ from infocheck.independence import effective_size
 from infocheck.plotting import Chart
 from infocheck.splits import FOLDS
 from infocheck.stats import robustness
-from infocheck.stats.covariance_split import (
-    Split,
-    adjusted_share,
-    largest_correlation,
-    loadings,
-    rank,
-)
+from infocheck.stats.covariance_split import Split, largest_correlation
 from infocheck.stats.resampling import jackknife_error, t_interval
 from infocheck.stats.variance import Normal
 
@@ -164,7 +158,7 @@ def _parts(
     edges: _Edges,
 ) -> dict[str, _Part]:
     def split(columns: np.ndarray) -> Split:
-        return Split.of_pairs(sums, loadings(normal, columns), edges.lead, edges.other)
+        return Split.of_pairs(sums, normal.loadings(columns), edges.lead, edges.other)
 
     parts = {}
     for name, columns in designs.items():
@@ -186,7 +180,7 @@ def _others(name: str, normal: Normal, designs: Mapping[str, np.ndarray]) -> np.
         if other in (JOINT, ALL) or np.isin(columns, own).any():
             continue
         both = np.union1d(columns, own)
-        if rank(normal, both) > rank(normal, columns):
+        if normal.rank(both) > normal.rank(columns):
             beside.append(columns)
     return np.concatenate(beside)
 
@@ -291,7 +285,7 @@ def _bounds(
     p = len(sums.gram)
     found = {}
     for name, columns in designs.items():
-        share = adjusted_share(loadings(normal, columns), normal)
+        share = normal.adjusted(columns)
         bound = np.triu(largest_correlation(share[:p], share), 1)
         found[name] = int((bound > critical).sum()), float(bound.max(initial=0.0))
     return found

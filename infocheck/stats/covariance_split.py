@@ -7,39 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from infocheck.stats.sums import CrossSums
-from infocheck.stats.variance import TOLERANCE, Normal
-
-
-def loadings(normal: Normal, columns: np.ndarray) -> np.ndarray:
-    """Products of all genes with an orthonormal basis of these design columns.
-
-    With ``W`` of shape (rank, g), ``W'W`` is the part of the centred products of the genes
-    that the columns explain: ``Y'P Y`` for the projection P on them. Columns may be linearly
-    dependent; the rank is that of what they span.
-
-    Parameters
-    ----------
-    normal
-        Centred normal equations of all genes.
-    columns
-        Design columns of one factor or of several, indicators or numbers.
-    """
-    return _basis(normal, columns).T @ normal.xy[columns]
-
-
-def rank(normal: Normal, columns: np.ndarray) -> int:
-    """Dimensions that these design columns span beside the mean."""
-    return _basis(normal, columns).shape[1]
-
-
-def _basis(normal: Normal, columns: np.ndarray) -> np.ndarray:
-    """Weights of the columns that make them orthonormal, shape (columns, rank)."""
-    xx = normal.xx[np.ix_(columns, columns)]
-    scale = np.sqrt(np.maximum(np.diag(xx), 0.0))
-    scale = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
-    values, vectors = np.linalg.eigh(xx * np.outer(scale, scale))
-    keep = values > TOLERANCE * max(values.max(initial=0.0), 1e-300)
-    return scale[:, None] * vectors[:, keep] / np.sqrt(values[keep])
+from infocheck.stats.variance import TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -82,7 +50,7 @@ class Split:
         sums
             Sums over the rows that ``load`` was taken from.
         load
-            Of :func:`loadings`, shape (rank, g).
+            Of :meth:`infocheck.stats.variance.Normal.loadings`, shape (rank, g).
         """
         p, n = len(sums.gram), float(sums.n)
         mean, variance, between = sums.mean(), sums.variance(), (load**2).sum(axis=0) / n
@@ -156,18 +124,6 @@ class Split:
             return np.full(np.shape(self.total), np.nan)
         scale = np.sqrt(self.x_within * self.y_within)
         return np.clip(_ratio(self.within, scale), -1.0, 1.0)
-
-
-def adjusted_share(load: np.ndarray, normal: Normal) -> np.ndarray:
-    """Adjusted R² of every gene on the columns behind these loadings, shape (g,).
-
-    As :meth:`Normal.adjusted`, without solving again; NaN for genes without variance.
-    """
-    freedom = normal.n - 1 - len(load)
-    if freedom <= 0:
-        return np.full(len(normal.yy), np.nan)
-    explained = np.minimum(_ratio((load**2).sum(axis=0), normal.yy, np.nan), 1.0)
-    return 1 - (1 - explained) * (normal.n - 1) / freedom
 
 
 def largest_correlation(x_share: np.ndarray, y_share: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from scipy.special import gammaln
 from sklearn.utils.extmath import randomized_svd
 
 from infocheck.stats.standard import standardised
+from infocheck.stats.variance import adjusted
 
 # Sums of the components by level are rounded; equal statistics must count as equal.
 _ROUNDING = 1e-9
@@ -48,14 +49,6 @@ class Leading:
             return cls(none, np.empty(0), np.empty((standard.shape[1], 0)), 0.0)
         left, values_, right = randomized_svd(standard, count, n_iter=4, random_state=seed)
         return cls(left, values_**2 / len(standard), right.T, float(varies.sum()))
-
-
-def adjusted(r2: np.ndarray, n: float, rank: float) -> np.ndarray:
-    """``1 - (1 - R²)(n - 1) / (n - 1 - rank)``, 0 on average without an effect; NaN if full."""
-    freedom = n - 1 - rank
-    if freedom <= 0:
-        return np.full(np.shape(r2), np.nan)
-    return 1 - (1 - np.minimum(r2, 1.0)) * (n - 1) / freedom
 
 
 def explained(scores: np.ndarray, basis: np.ndarray) -> np.ndarray:

@@ -40,32 +40,40 @@ class Normal:
         less than chance, NaN for genes without variance. Rank-deficient designs
         are solved in the space that they span.
         """
-        if not len(columns):
-            return np.where(self.yy > 0, 0.0, np.nan)
-        scale, values, vectors = self._space(columns)
-        rotated = vectors.T @ (self.xy[columns] * scale[:, None])
-        explained = (rotated**2 / values[:, None]).sum(axis=0)
-        rank = len(values)
-        freedom = self.n - 1 - rank
-        if freedom <= 0:
-            return np.full(len(self.yy), np.nan)
+        loadings = self.loadings(columns)
         with np.errstate(invalid="ignore", divide="ignore"):
-            unexplained = 1 - np.minimum(explained / self.yy, 1.0)
-            value = 1 - unexplained * (self.n - 1) / freedom
-        return np.where(self.yy > 0, value, np.nan)
+            r2 = np.minimum((loadings**2).sum(axis=0) / self.yy, 1.0)
+        return np.where(self.yy > 0, adjusted(r2, self.n, len(loadings)), np.nan)
+
+    def loadings(self, columns: np.ndarray) -> np.ndarray:
+        """Products of all genes with an orthonormal basis of these columns, shape (rank, g).
+
+        With ``W`` these products, ``W'W`` is the part of the centred products of the genes
+        that the columns explain: ``Y'P Y`` for the projection P on them. Columns may be
+        linearly dependent; the rank is that of what they span.
+        """
+        return self._basis(columns).T @ self.xy[columns]
 
     def rank(self, columns: np.ndarray) -> int:
-        """Degrees of freedom of these design columns beside the intercept."""
-        return len(self._space(columns)[1]) if len(columns) else 0
+        """Dimensions that these design columns span beside the intercept."""
+        return self._basis(columns).shape[1]
 
-    def _space(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Scale of the columns, and eigenvalues and vectors of what they span."""
+    def _basis(self, columns: np.ndarray) -> np.ndarray:
+        """Weights of the columns that make them orthonormal, shape (columns, rank)."""
         xx = self.xx[np.ix_(columns, columns)]
-        scale = np.sqrt(np.diag(xx))
+        scale = np.sqrt(np.maximum(np.diag(xx), 0.0))
         scale = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
         values, vectors = np.linalg.eigh(xx * np.outer(scale, scale))
         keep = values > TOLERANCE * max(values.max(initial=0.0), 1e-300)
-        return scale, values[keep], vectors[:, keep]
+        return scale[:, None] * vectors[:, keep] / np.sqrt(values[keep])
+
+
+def adjusted(r2: np.ndarray, n: float, rank: float) -> np.ndarray:
+    """``1 - (1 - R²)(n - 1) / (n - 1 - rank)``, 0 on average without an effect; NaN if full."""
+    freedom = n - 1 - rank
+    if freedom <= 0:
+        return np.full(np.shape(r2), np.nan)
+    return 1 - (1 - np.minimum(r2, 1.0)) * (n - 1) / freedom
 
 
 def unique_and_total(

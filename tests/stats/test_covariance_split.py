@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infocheck.stats.covariance_split import (
-    Split,
-    adjusted_share,
-    largest_correlation,
-    loadings,
-)
+from infocheck.stats.covariance_split import Split, largest_correlation
 from infocheck.stats.sums import CrossSums
 from infocheck.stats.variance import Normal
 
@@ -28,7 +23,7 @@ def normal(y, design):
 
 def split(y, p, *parts):
     design = np.hstack(parts)
-    load = loadings(normal(y, design), np.arange(design.shape[1]))
+    load = normal(y, design).loadings(np.arange(design.shape[1]))
     return Split.of(CrossSums.of(y, p), load)
 
 
@@ -75,7 +70,7 @@ def test_all_factors_equal_residuals_of_a_regression():
 def test_pairs_equal_the_table():
     y, batch, _, depth = example(2)
     design = np.hstack([dummies(batch), depth])
-    sums, load = CrossSums.of(y, 3), loadings(normal(y, design), np.arange(4))
+    sums, load = CrossSums.of(y, 3), normal(y, design).loadings(np.arange(4))
     lead, other = np.array([0, 2, 1]), np.array([5, 0, 6])
     table, pairs = Split.of(sums, load), Split.of_pairs(sums, load, lead, other)
     for name in ("total", "between", "within", "share", "correlation", "within_correlation"):
@@ -136,19 +131,25 @@ def test_a_design_that_takes_every_row_leaves_nothing_to_see():
 
 def test_no_columns_split_nothing():
     y, _, _, _ = example(8)
-    load = loadings(normal(y, np.zeros((len(y), 0))), np.empty(0, np.int64))
+    load = normal(y, np.zeros((len(y), 0))).loadings(np.empty(0, np.int64))
     found = Split.of(CrossSums.of(y, 3), load)
     assert found.rank == 0
     assert (found.between == 0).all()
 
 
-def test_adjusted_share_equals_that_of_the_normal_equations():
+def test_loadings_hold_what_least_squares_explains():
+    """Products of fitted values by brute force over rows, with dependent columns."""
     y, batch, donor, depth = example(9)
     y[:, 3] = 1.0
-    equations = normal(y, np.hstack([dummies(batch), dummies(donor), depth]))
+    design = np.hstack([dummies(batch), dummies(donor), depth])
+    equations = normal(y, design)
     for columns in (np.arange(3), np.arange(9)):
-        value = adjusted_share(loadings(equations, columns), equations)
-        assert value == pytest.approx(equations.adjusted(columns), nan_ok=True, **EXACT)
+        x = np.column_stack([np.ones(len(y)), design[:, columns]])
+        fitted = x @ np.linalg.lstsq(x, y, rcond=None)[0]
+        fitted -= fitted.mean(axis=0)
+        load = equations.loadings(columns)
+        assert len(load) == equations.rank(columns) == np.linalg.matrix_rank(x) - 1
+        assert load.T @ load == pytest.approx(fitted.T @ fitted, **EXACT)
 
 
 def test_no_factor_creates_more_than_the_bound():

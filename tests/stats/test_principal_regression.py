@@ -11,12 +11,12 @@ from statsmodels.api import OLS, add_constant
 from infocheck.stats.principal_regression import (
     Leading,
     Shuffle,
-    adjusted,
     explained,
     numeric_null,
     p_values,
     regression,
 )
+from infocheck.stats.variance import adjusted
 
 
 def dummies(level):

@@ -7,7 +7,7 @@ import pytest
 import statsmodels.api as sm
 
 from infocheck.stats import robustness
-from infocheck.stats.covariance_split import Split, loadings
+from infocheck.stats.covariance_split import Split
 from infocheck.stats.sums import CrossSums
 from infocheck.stats.variance import Normal
 
@@ -88,7 +88,7 @@ def test_partial_shares_equal_statsmodels():
     sums, lead, other = CrossSums.of(y, 1), np.array([0, 0]), np.array([1, 2])
 
     def split(columns):
-        return Split.of_pairs(sums, loadings(normal, np.array(columns)), lead, other)
+        return Split.of_pairs(sums, normal.loadings(np.array(columns)), lead, other)
 
     with_x, with_y = robustness.partial_shares(split(range(5)), split([4]))
 
@@ -112,7 +112,7 @@ def test_partial_shares_where_nothing_is_left():
     normal = Normal(12, x.T @ x, x.T @ centred, (centred**2).sum(axis=0))
     sums, none = CrossSums.of(y, 1), np.empty(0, np.int64)
     parts = [
-        Split.of_pairs(sums, loadings(normal, columns), np.array([0]), np.array([1]))
+        Split.of_pairs(sums, normal.loadings(columns), np.array([0]), np.array([1]))
         for columns in (np.arange(12), none)
     ]
     assert np.isnan(np.concatenate(robustness.partial_shares(*parts))).all()
