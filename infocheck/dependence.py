@@ -10,6 +10,7 @@ import numpy as np
 
 from infocheck import thresholds
 from infocheck.independence import distinct_rows, fingerprinted
+from infocheck.moments import sampled_counts
 from infocheck.stats import shared_noise
 
 if TYPE_CHECKING:
@@ -119,12 +120,11 @@ def _mixed(data: Dataset) -> np.ndarray:
 
 def _reads(data: Dataset, halves: _Halves) -> Finding | None:
     """Counts: do neighbours differ by at least their counting noise?"""
-    if not data.is_counts or data.size_factors is None:
+    counted = sampled_counts(data, genes=halves.tested)
+    if counted is None:
         return None
-    sample = data.moments.sample
-    size = data.size_factors[sample.rows]
-    totals = data.scan.totals[data.kept][sample.rows]
-    counts = np.rint(np.expm1(sample.values[:, halves.tested]) * size[:, None])
+    counts, size = counted
+    totals = data.scan.totals[data.kept][data.moments.sample.rows]
     ratio = shared_noise.counting_noise_ratio(counts, size, totals, halves.neighbours[:, 0])
     if not math.isfinite(ratio.value):
         return None

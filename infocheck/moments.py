@@ -379,6 +379,21 @@ def on_scale(data: Dataset, raw: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.log1p(raw / data.size_factors[rows][:, None])
 
 
+def sampled_counts(
+    data: Dataset, chosen: np.ndarray | slice = slice(None), genes: np.ndarray | slice = slice(None)
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Counts of rows of the row sample, and their size factors; None without counts.
+
+    The sample holds ``log1p(c/s)``, from which whole counts come back exactly.
+    """
+    if not data.is_counts or data.size_factors is None:
+        return None
+    sample = data.moments.sample
+    size = data.size_factors[sample.rows[chosen]]
+    counts = np.rint(np.expm1(sample.values[chosen][:, genes]) * size[:, None])
+    return counts.astype(np.int64), size
+
+
 def fingerprints(values: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """A 64-bit number for each row; different rows share one about never.
 

@@ -13,6 +13,7 @@ from infocheck import plotting, thresholds
 from infocheck.check import Check, Tables, require_rows
 from infocheck.errors import NotAssessed
 from infocheck.independence import effective_size
+from infocheck.moments import sampled_counts
 from infocheck.plotting import Chart
 from infocheck.result import INFINITY, Verdict
 from infocheck.stats import identifiability as stats
@@ -201,12 +202,10 @@ class Identifiability(Check):
 
 def _reliability(data: Dataset, regulators: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Geometric mean of the reliabilities of every pair; 1 where there are no counts."""
-    if not data.is_counts or data.size_factors is None:
+    counted = sampled_counts(data, genes=regulators)
+    if counted is None:
         return np.ones((len(regulators), len(regulators)))
-    sample = data.moments.sample
-    size = data.size_factors[sample.rows]
-    counts = np.rint(np.expm1(sample.values[:, regulators]) * size[:, None]).astype(np.int64)
-    known = np.clip(thinned(counts, size, rng), LEAST_RELIABILITY, 1.0)
+    known = np.clip(thinned(*counted, rng), LEAST_RELIABILITY, 1.0)
     return np.sqrt(np.outer(known, known))
 
 

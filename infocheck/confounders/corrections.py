@@ -15,6 +15,7 @@ import pandas as pd
 from infocheck import plotting, thresholds
 from infocheck.confounders.factors import DEPTH, NUISANCE
 from infocheck.confounders.words import listed, words
+from infocheck.moments import sampled_counts
 from infocheck.plotting import Chart
 from infocheck.splits import FOLDS, SPLITS
 from infocheck.stats.agreement import rank_agreement, resampled_targets
@@ -23,8 +24,8 @@ from infocheck.stats.decoy_gain import mean_gain, predicted, z_over_targets
 from infocheck.stats.heritability import heritability
 from infocheck.stats.partial import shrinkage_weight
 from infocheck.stats.principal_regression import Leading
-from infocheck.stats.remaining import halves_reliability, median_interval, thinned_halves
-from infocheck.stats.resampling import jackknife_error, some, t_interval
+from infocheck.stats.reliability import halves_reliability, thinned_halves
+from infocheck.stats.resampling import jackknife_error, median_interval, some, t_interval
 from infocheck.stats.stability import Edges, Split
 from infocheck.stats.sums import CrossSums
 from infocheck.stats.upper_bound import one_more, simulated
@@ -301,11 +302,7 @@ class _Part:
     ) -> _Part:
         sample, splits = data.moments.sample, data.splits
         rows, values = sample.rows[chosen], sample.values[chosen]
-        counts = None
-        if data.is_counts and data.size_factors is not None:
-            size = data.size_factors[rows]
-            whole = np.rint(np.expm1(values) * size[:, None]).astype(np.int64)
-            counts = (whole, size)
+        counts = sampled_counts(data, chosen)
         group = np.unique(splits.group[rows] % JACKKNIFE_GROUPS, return_inverse=True)[1]
         view = _View(factors, rows, values, seed)
         return cls(view, splits.fold[rows], group, splits.half[:, rows], counts, rng.spawn(1)[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.stats import binom, norm, t
 
 LEVEL = 0.95
 
@@ -58,6 +58,21 @@ def wilson(count: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(n > 0, np.maximum(centre - half, 0.0), 0.0), np.where(
         n > 0, np.minimum(centre + half, 1.0), 1.0
     )
+
+
+def median_interval(values: np.ndarray) -> tuple[float, float, float]:
+    """Median with a 95 % interval between order statistics, whatever the distribution.
+
+    Takes the values for an independent sample; NaN throughout without values, and from the
+    smallest to the largest where there are too few for an interval.
+    """
+    ordered = np.sort(values[np.isfinite(values)])
+    n = len(ordered)
+    if not n:
+        return np.nan, np.nan, np.nan
+    below = int(binom.ppf((1 - LEVEL) / 2, n, 0.5))
+    low, high = max(below - 1, 0), min(n - below, n - 1)
+    return float(np.median(ordered)), float(ordered[low]), float(ordered[high])
 
 
 def some(n: int, most: int, rng: np.random.Generator) -> np.ndarray:

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infocheck.stats.reliability import at_depth, closed_form, thinned, within_groups
+from infocheck.stats.reliability import (
+    at_depth,
+    closed_form,
+    halves_reliability,
+    thinned,
+    thinned_halves,
+    within_groups,
+)
 
 
 def lognormal_poisson(mean, n=40_000, sigma=0.5, seed=0, genes=1):
@@ -110,3 +117,25 @@ def test_depth_is_exact_for_poisson_counts():
     v, m = 0.7, 2.5
     for k in (0.5, 1, 2, 5):
         assert at_depth(v / (v + m), k) == pytest.approx(k * v / (k * v + m))
+
+
+def test_halves_of_a_normal_measurement():
+    """Signal 1, noise of the whole 1/2, so of each half 1: reliability 2/3."""
+    rng = np.random.default_rng(1)
+    signal = rng.standard_normal((20_000, 3))
+    halves = [signal + rng.standard_normal(signal.shape) for _ in range(2)]
+    assert halves_reliability(*halves) == pytest.approx(np.full(3, 2 / 3), abs=0.02)
+
+
+def test_halves_that_do_not_vary_or_do_not_agree_have_none():
+    a = np.column_stack([np.ones(50), np.arange(50.0), np.arange(50.0)])
+    b = np.column_stack([np.arange(50.0), -np.arange(50.0), np.arange(50.0)])
+    assert halves_reliability(a, b) == pytest.approx([0, 0, 1])
+
+
+def test_no_molecule_is_lost_or_shared():
+    rng = np.random.default_rng(4)
+    counts, size = rng.poisson(3, (40, 5)), rng.uniform(0.5, 2, 40)
+    halves = thinned_halves(counts, size, rng)
+    whole = sum(np.expm1(half) * size[:, None] / 2 for half in halves)
+    assert whole == pytest.approx(counts)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 from statsmodels.stats.proportion import proportion_confint
 
-from infocheck.stats.resampling import jackknife_error, share_interval, t_interval
+from infocheck.stats.resampling import jackknife_error, median_interval, share_interval, t_interval
 
 
 def test_jackknife_of_a_mean_is_its_standard_error():
@@ -50,3 +51,21 @@ def test_coverage_of_the_jackknife_interval():
         low, high = t_interval(ratio, float(jackknife_error(without)), 20)
         covered += low <= 1.5 <= high
     assert 0.92 <= covered / 600 <= 0.98
+
+
+def test_median_interval_covers_and_is_tight():
+    """Order statistics from the exact binomial, and at least 95 % of 2,000 medians."""
+    values = np.arange(1.0, 101.0)
+    median, low, high = median_interval(values)
+    assert median == 50.5
+    assert (low, high) == (40, 61)
+    assert binom.cdf(high - 1, 100, 0.5) - binom.cdf(low - 1, 100, 0.5) >= 0.95
+    assert binom.cdf(high - 2, 100, 0.5) - binom.cdf(low, 100, 0.5) < 0.95
+    rng = np.random.default_rng(5)
+    found = np.array([median_interval(rng.exponential(1, 30)) for _ in range(2000)])
+    assert np.mean((found[:, 1] <= np.log(2)) & (np.log(2) <= found[:, 2])) > 0.94
+
+
+def test_median_of_few_or_none():
+    assert median_interval(np.array([3.0, np.nan])) == (3, 3, 3)
+    assert np.isnan(median_interval(np.array([np.nan]))).all()
