@@ -25,7 +25,9 @@ def of(data: Dataset, factors: Factors) -> dict[str, pd.DataFrame]:
     """Tables ``components`` (median gene) and ``component_genes``; empty without a random factor.
 
     Restricted maximum likelihood for all genes, moments beside it. The fixed part is shown
-    as one: what it holds beside the random factors.
+    as one: what it holds beside the random factors. Medians stand with 95 % jackknife
+    intervals; shares of single genes with their standard errors, from the information of the
+    likelihood, which are poor near 0 and with few levels.
     """
     random = {name: factors.columns[name] for name in factors.random}
     if not random:
@@ -64,6 +66,10 @@ def of(data: Dataset, factors: Factors) -> dict[str, pd.DataFrame]:
     panel = np.arange(len(data.panel.genes))
     genes = {"gene": data.names(panel), "is_regulator": panel < data.panel.p}
     genes |= dict(zip(names, shares, strict=True))
+    # The fixed part is taken as given: it scales the shares of all that is random.
+    left = 1 - shares[-1] if len(fixed) else 1.0
+    for name, error in zip([*random, RESIDUAL], fitted.fraction_errors, strict=True):
+        genes[f"{name}_error"] = error * left
     return {"components": pd.DataFrame(records), "component_genes": pd.DataFrame(genes)}
 
 

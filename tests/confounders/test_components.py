@@ -57,6 +57,14 @@ def test_planted_shares_of_batch_donor_and_latent_factor_are_recovered():
     assert (table["share"] - table["share_moments"]).abs().max() < 0.01
 
 
+def test_errors_of_single_genes_are_their_spread():
+    """Equal variances in all genes: the spread of the shares is what the errors say (seed 5)."""
+    data = opened(planted(5, batches=12, donors=30, batch=0.2, donor=0.15, latent=0.0))
+    genes = components.of(data, Factors.of(data))["component_genes"]
+    for name in ("batch", "donor", "residual"):
+        assert genes[f"{name}_error"].median() == pytest.approx(genes[name].std(), rel=0.2), name
+
+
 def test_a_formula_decides_what_is_random():
     adata = planted(2, batch=0.1, donor=0.1, latent=0.0)
     data = opened(adata, formula="~ batch + (1|donor)")
