@@ -39,11 +39,6 @@ def robustness_value(f: np.ndarray | float) -> np.ndarray:
     )
 
 
-def of_t(t: np.ndarray | float, freedom: float) -> np.ndarray:
-    """Robustness value of coefficients from their t values and degrees of freedom."""
-    return robustness_value(np.abs(t) / np.sqrt(freedom))
-
-
 def of_correlation(r: np.ndarray | float) -> np.ndarray:
     """Robustness value of partial correlations; 1 for a correlation of 1, NaN for NaN."""
     r2 = np.minimum(np.square(np.asarray(r, dtype=float)), 1 - 1e-15)

@@ -23,7 +23,7 @@ def partial(x, y, *others):
 
 @pytest.mark.parametrize(("t", "value"), [(4, 0.181), (10, 0.390), (0, 0.0)])
 def test_known_values(t, value):
-    assert robustness.of_t(t, 400) == pytest.approx(value, abs=5e-4)
+    assert robustness.robustness_value(t / np.sqrt(400)) == pytest.approx(value, abs=5e-4)
 
 
 def test_equals_the_formula_and_the_partial_correlation():
