@@ -19,6 +19,8 @@ from infocheck import thresholds, values
 from infocheck.decoys import Decoys
 from infocheck.engine import Engine
 from infocheck.errors import InputError, suggest
+from infocheck.evidence import given
+from infocheck.evidence.given import Evidence
 from infocheck.formula import Design
 from infocheck.panel import Panel
 from infocheck.roles import Role
@@ -80,6 +82,8 @@ class Dataset:
         What the check ``agreement`` scores against, and nothing else looks at.
     design
         Design columns of the kept rows, where the user stated a formula.
+    evidence
+        What stands beside expression: protein of the sampled rows, half-lives, regulons.
     """
 
     name: str
@@ -106,6 +110,7 @@ class Dataset:
     measured: Moments | None = None
     network: Reference | None = None
     design: Design | None = None
+    evidence: Evidence = field(default_factory=Evidence)
 
     @property
     def n(self) -> int:
@@ -162,6 +167,11 @@ class Dataset:
         regulators: str | Path | Iterable[str] | None = None,
         targets: int | str | Path | None = None,
         formula: str | None = None,
+        protein: str | None = None,
+        protein_map: str | Path | pd.DataFrame | None = None,
+        half_lives: str | Path | pd.DataFrame | None = None,
+        regulons: str | Path | pd.DataFrame | None = None,
+        guide: str | None = None,
         transpose: bool = False,
         seed: int = 0,
         engine: Engine | None = None,
@@ -199,6 +209,16 @@ class Dataset:
             opened.genes, option=regulators, column=opened.column, columns=opened.columns
         )
         notes += chosen.notes
+        evidence, more = given.find(
+            opened,
+            roles,
+            protein=protein,
+            protein_map=protein_map,
+            half_life_table=half_lives,
+            regulons=regulons,
+            guide=guide,
+        )
+        notes += more
         layer, matrix, scan, more = _values(opened, counts)
         notes += more
 
@@ -217,7 +237,8 @@ class Dataset:
             depth = None if size_factors is None else np.log(size_factors)
             design = formulas.design(stated, opened.obs.loc[kept], roles, depth)
         rng = np.random.default_rng([seed, 1])
-        panel = panels.choose(scan, chosen.mask, opened.genes, targets, rng)
+        wanted = evidence.genes(len(opened.genes))
+        panel = panels.choose(scan, chosen.mask, opened.genes, targets, rng, wanted)
         if panel.p < len(panel.expressed):
             notes.append(
                 f"{panel.p:,} of {len(panel.expressed):,} varying regulators, the most "
@@ -226,6 +247,7 @@ class Dataset:
         panel, decoys = decoy_choice.choose(
             scan, chosen.mask, panel, np.random.default_rng([seed, 2])
         )
+        splits = split_choice.draw(int(kept.sum()), roles, rng)
         return cls(
             name=opened.name,
             sha256=opened.digest(),
@@ -245,10 +267,11 @@ class Dataset:
             size_factors=size_factors,
             panel=panel,
             decoys=decoys,
-            splits=split_choice.draw(int(kept.sum()), roles, rng),
+            splits=splits,
             matrix=matrix,
             engine=engine or Engine(),
             design=design,
+            evidence=evidence.at(np.flatnonzero(kept)[splits.sample], kept),
         )
 
 

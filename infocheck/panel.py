@@ -12,6 +12,8 @@ from infocheck.values import COUNTS, NON_INTEGER, Scan
 
 MAX_REGULATORS = 1000
 TARGETS = 2000
+# Genes that are measured for the sake of other evidence, such as those of proteins.
+MAX_FURTHER = 3000
 STABILITY_TARGETS = 150
 # When every gene may regulate, targets are regulators too, and fewer are enough.
 STABILITY_TARGETS_ALL = 24
@@ -79,6 +81,7 @@ def choose(
     genes: np.ndarray,
     targets: int | str | Path | None,
     rng: np.random.Generator,
+    also: np.ndarray | None = None,
 ) -> Panel:
     """Choose the panel.
 
@@ -94,6 +97,9 @@ def choose(
         How many over-dispersed targets, ``all``, or a file of names; None is 2,000.
     rng
         Draws the stability sample.
+    also
+        Which further genes other evidence needs, shape (genes,); the most over-dispersed
+        of them are measured, and enter no network statistic.
     """
     varies = scan.varies
     spread = dispersion(scan)
@@ -104,7 +110,9 @@ def choose(
     candidates = others if len(others) else regulators
     size = STABILITY_TARGETS if len(others) else STABILITY_TARGETS_ALL
     sampled = np.sort(rng.choice(candidates, min(size, len(candidates)), replace=False))
-    rest = np.setdiff1d(np.concatenate([chosen, sampled, expressed]), regulators)
+    further = np.flatnonzero(also & varies) if also is not None else expressed
+    further = _largest(further, spread, MAX_FURTHER)
+    rest = np.setdiff1d(np.concatenate([chosen, sampled, expressed, further]), regulators)
     panel = np.concatenate([regulators, rest]).astype(np.int64)
     position = np.full(len(genes), -1)
     position[panel] = np.arange(len(panel))

@@ -43,6 +43,11 @@ def assess(
     regulators: str | Path | Iterable[str] | None = None,
     targets: int | str | Path | None = None,
     formula: str | None = None,
+    protein: str | None = None,
+    protein_map: str | Path | pd.DataFrame | None = None,
+    half_lives: str | Path | pd.DataFrame | None = None,
+    regulons: str | Path | pd.DataFrame | None = None,
+    guide: str | None = None,
     transpose: bool = False,
     network: str | Path | pd.DataFrame | None = None,
     network_class: str | None = None,
@@ -58,9 +63,9 @@ def assess(
     Parameters
     ----------
     source
-        Path of a ``.h5ad``, ``.csv`` or ``.tsv`` file (also ``.gz``; observations ×
-        genes), an AnnData, or what :func:`infocheck.source.open_source` made of one. It is
-        never changed.
+        Path of a ``.h5ad``, ``.h5mu`` (with the extra ``mudata``), ``.csv`` or ``.tsv`` file
+        (also ``.gz``; observations × genes), an AnnData, a MuData, or what
+        :func:`infocheck.source.open_source` made of one. It is never changed.
     counts
         Layer with raw counts, or ``X``. Default: a layer called counts that holds
         counts, else X.
@@ -81,6 +86,17 @@ def assess(
         terms, and random intercepts as ``(1|name)``. Names are columns of obs, roles, or
         ``depth``. Default: all labelled roles, random from five levels on. It changes the
         decomposition alone, no verdict.
+    protein
+        Protein of the same observations: a key of ``obsm``, a modality of a MuData, or a layer.
+        Default: one whose name says so.
+    protein_map
+        Table of protein and gene, for proteins whose names are not those of their genes.
+    half_lives
+        Table of gene, mRNA half-life and protein half-life, in hours.
+    regulons
+        A prior list of regulator, target and, if given, sign.
+    guide
+        Column of obs with the guide of each cell, for perturbations.
     transpose
         The table holds genes × observations.
     network
@@ -142,6 +158,11 @@ def assess(
             regulators=regulators,
             targets=targets,
             formula=formula,
+            protein=protein,
+            protein_map=protein_map,
+            half_lives=half_lives,
+            regulons=regulons,
+            guide=guide,
             transpose=transpose,
             seed=seed,
             engine=engine,

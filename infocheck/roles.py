@@ -218,6 +218,27 @@ def _others(obs: pd.DataFrame, column: str, fewest: int) -> str:
     return f" ({', '.join(map(repr, fit[:3]))})" if fit else ""
 
 
+def labels(obs: pd.DataFrame, column: str, role: str, *, guessed: bool = False) -> Role:
+    """A column of labels that is no role of the chain, such as guides.
+
+    Raises
+    ------
+    InputError
+        There is no such column, or it has one level or one per row.
+    """
+    if guessed:
+        return _role(obs, column, role, guessed=True)
+    found, problem = _named(obs, role, column)
+    if problem:
+        raise InputError(f"--{role}: column {column!r} {problem}; it cannot serve as {role}.")
+    return found
+
+
+def is_control(label: str) -> bool:
+    """Does a label mean that nothing was perturbed?"""
+    return _CONTROL.fullmatch(label) is not None
+
+
 def role_of(column: str) -> str | None:
     """The role that a column of this name would be taken for; None for none."""
     text = re.sub(r"[\s.\-]+", "_", str(column)).lower()
@@ -322,5 +343,5 @@ def _with_control(role: Role, control: str | None) -> Role:
             f"--control: {control!r} is no level of {role.column!r} ({role.n_levels} levels){hint}"
         )
     if control is None:
-        control = next((level for level in role.levels if _CONTROL.fullmatch(level)), None)
+        control = next(filter(is_control, role.levels), None)
     return Role(role.column, role.guessed, role.codes, role.levels, control, role.is_series)

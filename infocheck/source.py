@@ -10,7 +10,7 @@ import csv
 import gzip
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +33,8 @@ _TABLES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 SIMULATED = "infocheck_simulation"
 # Letters of a label inside the name of a group.
 MOST_LABEL = 40
+# Names of the modality that holds RNA in a MuData.
+_RNA = ("rna", "gex", "gene_expression", "gene expression", "mrna", "transcriptome")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -114,6 +116,11 @@ class Source:
         SHA-256 of the file, or of names and values for data in memory.
     part
         The column of obs of which these rows are one level; None for all rows.
+    frames
+        Names of further tables of the same rows: keys of ``obsm``, and ``mod:KEY`` for other
+        modalities.
+    frame
+        ``frame(name)`` reads one of them; columns are numbers where it has no names.
     """
 
     name: str
@@ -126,6 +133,8 @@ class Source:
     columns: tuple[str, ...] = ()
     simulated: bool = False
     part: str | None = None
+    frames: tuple[str, ...] = ()
+    frame: Callable[[str], pd.DataFrame] = field(default=lambda name: _no_frame(name))
 
     def once(self) -> Source:
         """The same data, of which digest and matrices are made once, however often asked for."""
@@ -155,7 +164,12 @@ class Source:
             matrix=lambda name: self.matrix(name).keep(positions),
             digest=digest,
             part=column,
+            frame=lambda name: self.frame(name).iloc[positions],
         )
+
+
+def _no_frame(name: str) -> pd.DataFrame:
+    raise KeyError(name)
 
 
 def _shown(text: str) -> str:
@@ -206,6 +220,8 @@ def _open_path(path: Path, *, transpose: bool) -> Source:
         )
     if transpose:
         raise InputError("--transpose is for .csv and .tsv tables; a .h5ad holds cells × genes.")
+    if kind == ".h5mu":
+        return _from_mudata_file(path)
     return _from_h5ad(path)
 
 
@@ -250,6 +266,8 @@ def _from_h5ad(path: Path) -> Source:
         digest=lambda: _file_digest(path),
         columns=tuple(var) if isinstance(var, h5py.Group) else (),
         simulated=f"uns/{SIMULATED}" in file,
+        frames=tuple(file["obsm"]) if "obsm" in file else (),
+        frame=lambda key: _table(_h5_element(file["obsm"][key], f"obsm[{key!r}]"), key),
     )
 
 
@@ -263,6 +281,27 @@ def _h5_frame(group: h5py.Group | h5py.Dataset, name: str) -> pd.DataFrame:
             f"{name}: its obs table cannot be read ({type(problem).__name__}); "
             "write the file again with a current anndata."
         ) from None
+
+
+def _h5_element(element: h5py.Group | h5py.Dataset, what: str) -> object:
+    from anndata.io import read_elem
+
+    try:
+        return read_elem(element)
+    except Exception as problem:  # any malformed element; the file is at fault, not the code
+        raise InputError(f"{what} cannot be read ({type(problem).__name__}).") from None
+
+
+def _table(values: object, key: str) -> pd.DataFrame:
+    """A table of anything that ``obsm`` can hold."""
+    import pandas as pd
+
+    if isinstance(values, pd.DataFrame):
+        return values
+    dense = values.toarray() if sp.issparse(values) else np.asarray(values)
+    if dense.ndim != 2:
+        raise InputError(f"obsm[{key!r}] is no table.")
+    return pd.DataFrame(dense)
 
 
 def _h5_index(group: h5py.Group | h5py.Dataset, name: str) -> np.ndarray:
@@ -337,6 +376,8 @@ def _file_digest(path: Path) -> str:
 def _from_anndata(adata: AnnData) -> Source:
     from anndata import AnnData
 
+    if hasattr(adata, "mod") and hasattr(adata, "obs_names"):
+        return _from_mudata(adata)
     if not isinstance(adata, AnnData):
         raise InputError(f"expected a path or an AnnData, not {type(adata).__name__}.")
     if adata.X is None:
@@ -368,7 +409,64 @@ def _from_anndata(adata: AnnData) -> Source:
         digest=digest,
         columns=tuple(map(str, adata.var.columns)),
         simulated=SIMULATED in adata.uns,
+        frames=tuple(adata.obsm),
+        frame=lambda key: _table(adata.obsm[key], key),
     )
+
+
+# --- MuData -----------------------------------------------------------------------
+
+
+def _from_mudata_file(path: Path) -> Source:
+    try:
+        import mudata
+    except ImportError:
+        raise InputError(
+            f"{path.name} is a .h5mu file, which needs the package mudata: "
+            "pip install 'infocheck[mudata]'."
+        ) from None
+    try:
+        return _from_mudata(
+            mudata.read_h5mu(path), name=path.name, digest=lambda: _file_digest(path)
+        )
+    except InputError:
+        raise
+    except Exception as problem:  # whatever a broken file makes the library say
+        raise InputError(
+            f"{path.name} cannot be read as .h5mu ({type(problem).__name__}); write it again "
+            "with a current mudata."
+        ) from None
+
+
+def _from_mudata(mdata: object, **replaced: object) -> Source:
+    """The modality of RNA, with the tables of the others beside it, on the rows of all."""
+    modalities = dict(mdata.mod)
+    lower = {key.lower(): key for key in modalities}
+    rna = next((lower[key] for key in _RNA if key in lower), None)
+    if rna is None:
+        raise InputError(
+            f"no modality is called {' or '.join(_RNA[:2])} (there are "
+            f"{', '.join(map(repr, modalities)) or 'none'}); rename the one that holds RNA."
+        )
+    rows = mdata.obs_names
+    for modality in modalities.values():
+        rows = rows.intersection(modality.obs_names, sort=False)
+    if not len(rows):
+        raise InputError("the modalities share no observation; give each row the same name in all.")
+    expression = modalities[rna][rows].copy()
+    whole = mdata.obs.loc[rows]
+    # Columns of the whole are those of the modalities again, with a prefix.
+    own = [c for c in whole if not str(c).startswith(tuple(f"{key}:" for key in modalities))]
+    for column in own:
+        if column not in expression.obs:
+            expression.obs[column] = whole[column]
+    tables = {f"mod:{key}": one[rows] for key, one in modalities.items() if key != rna}
+    opened = _from_anndata(expression)
+
+    def frame(key: str) -> pd.DataFrame:
+        return tables[key].to_df() if key in tables else opened.frame(key)
+
+    return replace(opened, frames=(*opened.frames, *tables), frame=frame, **replaced)
 
 
 def _memory_matrix(values: object, name: str) -> Matrix:

@@ -31,6 +31,7 @@ GROUPS = (
         "dependence",
         "engine",
         "errors",
+        "evidence",
         "formula",
         "hidden",
         "independence",

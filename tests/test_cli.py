@@ -457,14 +457,21 @@ def test_options_reach_the_pipeline(stub):
         "regulators": "tf.txt",
         "targets": "500",
         "formula": "~ b + (1|d)",
+        "protein": "adt",
+        "guide": "g",
         "goal": "modules",
     }
-    words = [word for key, value in options.items() for word in (_flag(key), value)]
+    tables = {"protein_map": "map.csv", "half_lives": "hours.csv", "regulons": "prior.csv"}
+    for name in tables.values():
+        Path(name).write_text("A")
+    words = [word for pair in (options | tables).items() for word in (_flag(pair[0]), pair[1])]
     run("report", "cells.h5ad", *words, "--transpose", "--seed", "7", "--jobs", "2")
     source, given = stub.calls[0]
     command = given.pop("command")
     assert source == Path("cells.h5ad")
-    assert given == {**options, "targets": 500, "transpose": True, "seed": 7, "jobs": 2}
+    paths = {key: Path(name) for key, name in tables.items()}
+    rest = {"targets": 500, "transpose": True, "seed": 7, "jobs": 2}
+    assert given == {**options, **paths, **rest}
     assert command.startswith("infocheck report cells.h5ad --batch b --donor d --cell-type c ")
     assert "--transpose --goal modules --seed 7" in command
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 ROLES, PANEL, RUN, RESULTS = "Columns of obs", "Genes and values", "Run", "Results"
+BESIDE = "Beside expression"
 NETWORK = "Known network"
 
 

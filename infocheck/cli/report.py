@@ -13,6 +13,7 @@ from infocheck.cli.console import Exit, failures, narrated, print_data, say
 from infocheck.cli.files import check_input, command_line, list_files, places
 from infocheck.cli.groups import report_groups
 from infocheck.cli.options import (
+    BESIDE,
     NETWORK,
     PANEL,
     RESULTS,
@@ -127,6 +128,45 @@ def report(
             metavar="FORMULA",
         ),
     ] = None,
+    protein: Annotated[
+        str | None,
+        option(
+            "--protein",
+            help="Protein of the same cells: a key of obsm, a modality of a .h5mu, or a layer.",
+            panel=BESIDE,
+            metavar="KEY",
+        ),
+    ] = None,
+    protein_map: Annotated[
+        Path | None,
+        option(
+            "--protein-map",
+            help="Table of protein and gene, for antibodies that are not named after their gene.",
+            panel=BESIDE,
+            metavar="FILE",
+        ),
+    ] = None,
+    half_lives: Annotated[
+        Path | None,
+        option(
+            "--half-lives",
+            help="Table of gene, mRNA half-life and protein half-life, in hours.",
+            panel=BESIDE,
+            metavar="FILE",
+        ),
+    ] = None,
+    regulons: Annotated[
+        Path | None,
+        option(
+            "--regulons",
+            help="A prior list of regulator, target and, if given, sign.",
+            panel=BESIDE,
+            metavar="FILE",
+        ),
+    ] = None,
+    guide: Annotated[
+        str | None, option("--guide", help="Guide of each cell.", panel=BESIDE, metavar="COLUMN")
+    ] = None,
     transpose: Transpose = False,
     network: Annotated[
         Path | None,
@@ -194,6 +234,11 @@ def report(
         "regulators": regulators,
         "targets": int(targets) if targets and targets.isdecimal() else targets,
         "formula": formula,
+        "protein": protein,
+        "protein_map": protein_map,
+        "half_lives": half_lives,
+        "regulons": regulons,
+        "guide": guide,
         "transpose": transpose,
     }
     if network is None and (second_network or network_class):
@@ -213,8 +258,11 @@ def report(
         inputs = [path for path in (file, *list_files(regulators, targets)) if path]
         for path in inputs:
             check_input(path)
-        for path in filter(None, (network, second_network)):
+        for path in filter(None, (network, second_network, regulons)):
             check_input(path, what="edges")
+            inputs.append(path)
+        for path in filter(None, (protein_map, half_lives)):
+            check_input(path)
             inputs.append(path)
         for target in filter(None, (page_target, json_target)):
             target.check(inputs=inputs, force=force)

@@ -1,0 +1,1 @@
+"""What a user has beside expression: protein, half-lives, regulons, splicing, guides."""
