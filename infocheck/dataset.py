@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infocheck import arms as arm_choice
 from infocheck import decoys as decoy_choice
 from infocheck import formula as formulas
 from infocheck import panel as panels
@@ -16,6 +17,7 @@ from infocheck import regulators as regulator_choice
 from infocheck import roles as role_choice
 from infocheck import splits as split_choice
 from infocheck import thresholds, values
+from infocheck.arms import Arms
 from infocheck.decoys import Decoys
 from infocheck.engine import Engine
 from infocheck.errors import InputError, suggest
@@ -84,6 +86,8 @@ class Dataset:
         Design columns of the kept rows, where the user stated a formula.
     evidence
         What stands beside expression: protein of the sampled rows, half-lives, regulons.
+    arms
+        How perturbed rows are compared with others, where perturbations are labelled.
     """
 
     name: str
@@ -111,6 +115,7 @@ class Dataset:
     network: Reference | None = None
     design: Design | None = None
     evidence: Evidence = field(default_factory=Evidence)
+    arms: Arms | None = None
 
     @property
     def n(self) -> int:
@@ -272,6 +277,7 @@ class Dataset:
             engine=engine or Engine(),
             design=design,
             evidence=evidence.at(np.flatnonzero(kept)[splits.sample], kept),
+            arms=arm_choice.draw(roles, np.random.default_rng([seed, 3])),
         )
 
 

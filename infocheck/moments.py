@@ -172,6 +172,8 @@ class Moments:
         Counting-noise sums by jackknife group; None without counts.
     strata
         Counting-noise sums by cell type and donor; None without counts or labels.
+    arms
+        Sums by block of the arms and level of the perturbation; None without one.
     prints
         Fingerprints of the kept rows.
     sample
@@ -187,6 +189,7 @@ class Moments:
     design: np.ndarray | None
     technical: TechnicalSums | None
     strata: TechnicalSums | None
+    arms: LevelSums | None
     prints: RowPrints
     sample: RowSample
 
@@ -216,6 +219,7 @@ class Moments:
             design=optional(self.design, other.design),
             technical=optional(self.technical, other.technical),
             strata=optional(self.strata, other.strata),
+            arms=optional(self.arms, other.arms),
             prints=self.prints + other.prints,
             sample=self.sample + other.sample,
         )
@@ -261,6 +265,14 @@ class _Pass:
         self.strata = None
         if self.stratum is not None:
             self.strata = self._noise(int(self.stratum.max()) + 1)
+        self.arms = None
+        if data.arms is not None:
+            levels, blocks = data.roles["perturbation"].n_levels + 1, data.arms.n_blocks
+            self.arms = LevelSums(
+                np.zeros((blocks, levels)),
+                np.zeros((blocks, levels, g)),
+                np.zeros((levels, g)),
+            )
         self.prints = RowPrints(np.zeros(data.n, np.uint64), np.zeros(data.n, np.int64))
         self.keys = _hash_keys(g)
         self.sampled: list[RowSample] = []
@@ -285,6 +297,7 @@ class _Pass:
             design=self.design,
             technical=self.technical,
             strata=self.strata,
+            arms=self.arms,
             prints=self.prints,
             sample=reduce(lambda a, b: a + b, self.sampled, empty),
         )
@@ -326,6 +339,9 @@ class _Pass:
         self.groups.squares[:] += by_group @ squares
         for name, role in data.roles.items():
             _add_levels(self.levels[name], group, role.complete()[rows], values, squares)
+        if self.arms is not None:
+            arms = data.arms
+            _add_levels(self.arms, arms.block[rows], arms.level[rows], values, squares)
         if self.depth is not None and data.depth is not None:
             depth = data.depth[rows]
             self.depth.total[:] += by_group @ depth

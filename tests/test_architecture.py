@@ -23,6 +23,7 @@ GROUPS = (
     {
         "adjustment",
         "alternatives",
+        "arms",
         "calibration",
         "comparison",
         "confounders",
@@ -40,6 +41,7 @@ GROUPS = (
         "moments",
         "networks",
         "panel",
+        "perturbations",
         "plotting",
         "references",
         "regulators",

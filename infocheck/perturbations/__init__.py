@@ -1,0 +1,1 @@
+"""What perturbations moved, how reproducibly, and what could be predicted from them."""
