@@ -7,25 +7,22 @@ import os
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 MARKS = ("browser", "shared", "slow")
 _counts = Counter()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    report = yield
+def pytest_runtest_logreport(report):
     # A test that never reaches its call ends in its setup: skipped there, or in error.
     if report.when == "call" or (report.when == "setup" and not report.passed):
         for mark in MARKS:
-            if item.get_closest_marker(mark):
+            if mark in report.keywords:
                 _counts[mark, report.outcome] += 1
         _counts["any", report.outcome] += 1
-    return report
 
 
-def pytest_sessionfinish():
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workerinput"):  # a worker: its reports are counted above it
+        return
     lines = [f"{mark} {outcome} {count}\n" for (mark, outcome), count in sorted(_counts.items())]
     if "INFOCHECK_MARKS" in os.environ:
         Path(os.environ["INFOCHECK_MARKS"]).write_text("".join(lines), encoding="utf-8")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -213,6 +214,8 @@ def _open_path(path: Path, *, transpose: bool) -> Source:
         if head == _HDF5:
             raise InputError(f"{path.name} is an HDF5 file; rename it to .h5ad.")
         return _from_table(path, _TABLES[kind], zipped=zipped, transpose=transpose)
+    if kind == ".h5mu":  # text of its own stands before the HDF5
+        return _from_mudata_file(path)
     if head != _HDF5:
         raise InputError(
             f"{path.name} is not an HDF5 file, so it is no .h5ad; "
@@ -220,8 +223,6 @@ def _open_path(path: Path, *, transpose: bool) -> Source:
         )
     if transpose:
         raise InputError("--transpose is for .csv and .tsv tables; a .h5ad holds cells × genes.")
-    if kind == ".h5mu":
-        return _from_mudata_file(path)
     return _from_h5ad(path)
 
 
@@ -426,16 +427,15 @@ def _from_mudata_file(path: Path) -> Source:
             "pip install 'infocheck[mudata]'."
         ) from None
     try:
-        return _from_mudata(
-            mudata.read_h5mu(path), name=path.name, digest=lambda: _file_digest(path)
-        )
-    except InputError:
-        raise
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of changes to come in the library
+            read = mudata.read_h5mu(path)
     except Exception as problem:  # whatever a broken file makes the library say
         raise InputError(
             f"{path.name} cannot be read as .h5mu ({type(problem).__name__}); write it again "
             "with a current mudata."
         ) from None
+    return _from_mudata(read, name=path.name, digest=lambda: _file_digest(path))
 
 
 def _from_mudata(mdata: object, **replaced: object) -> Source:
