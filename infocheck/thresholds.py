@@ -77,3 +77,11 @@ WORTH_GAIN = 0.02
 NOMINAL_FDR = 0.10
 REALISED_FDR_NEED = 0.15
 EXPECTED_DISCOVERIES = 10
+
+# Other questions than a network (all conventions). A gene is a marker when labelled types own
+# at least this share of its variance ...
+MARKER_SHARE = 0.10
+# ... a difference between conditions is within reach at so many standard deviations ...
+DETECTABLE_EFFECT = 5.0
+# ... and a genetic effect when it explains this share of what differs between donors.
+VARIANT_SHARE = 0.50

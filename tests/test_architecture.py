@@ -66,6 +66,7 @@ GROUPS = (
         "output",
         "planning",
         "report",
+        "uses",
     },
     {"__init__"},
     {"__main__", "cli"},

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from infocheck import goals as judging
 from infocheck import lift as lifting
-from infocheck import thresholds
+from infocheck import thresholds, uses
 from infocheck.references import REFERENCES
 from infocheck.report import digits, tables, words
 from infocheck.report.regulators import KEY, TABLE, join
@@ -478,6 +478,18 @@ def _study(change: lifting.Change) -> dict:
 
 def _share(values: tuple[float, float, float]) -> str:
     return f"{values[0]:.0%} ({100 * values[1]:.0f}–{100 * values[2]:.0f}%)"
+
+
+def other_questions(report: Report) -> list[dict]:
+    """What else the data could answer, where no network is supported; else nothing."""
+    networks = [v for v in report.goals.values() if v.goal.is_network and not v.goal.inputs]
+    if any(verdict.verdict is Answer.SUPPORTED for verdict in networks):
+        return []
+    return [
+        {"title": use.title, "mark": words.ANSWER[use.answer], "numbers": use.numbers}
+        | {"check": use.check if use.check in report.results else None, "key": use.key}
+        for use in uses.find(report.results, report.goals)
+    ]
 
 
 # --- sections of the checks --------------------------------------------------------------

@@ -1,0 +1,188 @@
+"""What else could these data answer? Other questions than a network, each with its numbers.
+
+Reads verdicts and tables, never the data. A question is *supported* only where the check
+behind it says so; otherwise the numbers stand for themselves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infocheck import thresholds
+from infocheck.goals import GoalVerdict, modules_sampling
+from infocheck.result import Answer, Result, Status
+from infocheck.stats.detectable import POWER, smallest_difference, smallest_share
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Levels of the tests that effects are given for: thousands of genes, and millions of pairs of
+# a variant and a gene near it (conventions).
+GENE_LEVEL, VARIANT_LEVEL = 1e-3, 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """One other question.
+
+    Attributes
+    ----------
+    key, title
+        Short names.
+    answer
+        As for goals.
+    numbers
+        One or two sentences with the numbers that say so; of what was not assessed, what to
+        bring.
+    check
+        Name of the check that the numbers come from, or None.
+    """
+
+    key: str
+    title: str
+    answer: Answer
+    numbers: str
+    check: str | None = None
+
+
+def find(results: Mapping[str, Result], goals: Mapping[str, GoalVerdict]) -> list[Use]:
+    """All other questions: supported first, then not excluded, excluded, not assessed."""
+    uses = [question(results, goals) for question in _QUESTIONS]
+    return sorted(uses, key=lambda use: list(Answer).index(use.answer))
+
+
+def _modules(results: Mapping[str, Result], goals: Mapping[str, GoalVerdict]) -> Use:
+    verdict, goal = modules_sampling(results), goals["modules"]
+    numbers = goal.reason if goal.verdict is Answer.SUPPORTED else verdict.reason
+    return Use(
+        key="modules",
+        title="Genes that vary together (modules)",
+        answer=goal.verdict,
+        numbers=numbers,
+        check="stability",
+    )
+
+
+def _states(results: Mapping[str, Result], goals: Mapping[str, GoalVerdict]) -> Use:
+    shared = {"key": "states", "title": "Marker genes of cell types or states"}
+    genes = _table(results, "confounding", "genes")
+    column = "cell_type_total_low"
+    if genes is None or column not in genes:
+        return Use(
+            **shared,
+            answer=Answer.NOT_ASSESSED,
+            numbers="Bring labels of cell types or clusters.",
+        )
+    least = thresholds.MARKER_SHARE
+    marked = int((genes[column].astype(float) >= least).sum())
+    factors = _table(results, "confounding", "factors").set_index("factor")
+    levels = float(factors.loc["cell_type", "levels"])
+    return Use(
+        **shared,
+        answer=Answer.NOT_EXCLUDED if marked else Answer.EXCLUDED,
+        numbers=f"{marked:,} of {len(genes):,} genes owe {least:.0%} or more of their variance to "
+        f"{levels:.0f} labelled types, with their whole 95% intervals. Where types were made "
+        "from the same expression, by clustering, this is no test of them.",
+        check="confounding",
+    )
+
+
+def _differences(results: Mapping[str, Result], goals: Mapping[str, GoalVerdict]) -> Use:
+    shared = {"key": "differences", "title": "Genes that differ between conditions"}
+    contrasts = _table(results, "confounding", "contrasts")
+    if contrasts is None or not len(contrasts):
+        return Use(
+            **shared,
+            answer=Answer.NOT_ASSESSED,
+            numbers="Bring labels of two conditions, of their donors or batches.",
+        )
+    shared["check"] = "confounding"
+    open_ones = contrasts[contrasts["can_be_estimated"].eq(True)]
+    if not len(open_ones):
+        return Use(
+            **shared,
+            answer=Answer.EXCLUDED,
+            numbers=f"None of {len(contrasts)} contrasts can be told from batch or donor.",
+        )
+    if "donors_a" not in open_ones:
+        return Use(
+            **shared,
+            answer=Answer.NOT_ASSESSED,
+            numbers=f"{len(open_ones)} of {len(contrasts)} contrasts are not those of batches, "
+            "but cells of one donor are no replicates. Bring labels of donors.",
+        )
+    best = min((_contrast(row) for row in open_ones.to_dict("records")), key=lambda one: one[0])
+    effect, said = best
+    answer = Answer.NOT_EXCLUDED if effect <= thresholds.DETECTABLE_EFFECT else Answer.EXCLUDED
+    found = (
+        f"finds differences of {effect:.1f} standard deviations between donors"
+        if math.isfinite(effect)
+        else "has no replicate to test a difference with"
+    )
+    return Use(
+        **shared,
+        answer=answer,
+        numbers=f"{said} {found} ({POWER:.0%} power, p < {GENE_LEVEL:g}); "
+        f"{thresholds.DETECTABLE_EFFECT:g} or less is asked for (a convention).",
+    )
+
+
+def _contrast(row: Mapping[str, object]) -> tuple[float, str]:
+    """Smallest effect of a contrast, and the start of its sentence."""
+    a, b, both = (int(row[name]) for name in ("donors_a", "donors_b", "donors_in_both"))
+    ways = [(smallest_difference(a, b, paired=False, level=GENE_LEVEL), f"{a} and {b} donors")]
+    if both:
+        paired = smallest_difference(both, both, paired=True, level=GENE_LEVEL)
+        ways.append((paired, f"{both} donors in both"))
+    effect, donors = min(ways)
+    return effect, f"{row['level_a']} against {row['level_b']}, {donors},"
+
+
+def _variants(results: Mapping[str, Result], goals: Mapping[str, GoalVerdict]) -> Use:
+    shared = {"key": "variants", "title": "Genetic effects on expression, with genotypes added"}
+    factors = _table(results, "confounding", "factors")
+    donors = None if factors is None else factors[factors["factor"] == "donor"]
+    if donors is None or not len(donors):
+        return Use(
+            **shared,
+            answer=Answer.NOT_ASSESSED,
+            numbers="Bring labels of donors, and their genotypes.",
+        )
+    row = donors.iloc[0]
+    n = int(row["levels"])
+    share = smallest_share(n, level=VARIANT_LEVEL)
+    most = thresholds.VARIANT_SHARE
+    low, high = float(row["unique_low"]), float(row["unique_high"])
+    owned = f"{low:.1%} to {high:.1%}" if low > 0 else f"at most {max(high, 0.0):.1%}"
+    reach = (
+        f"{n} donors find variants that explain {share:.0%} or more of what differs between "
+        f"donors ({POWER:.0%} power, p < {VARIANT_LEVEL:g})"
+        if share < 0.95
+        else f"{n} donors are too few to find any variant"
+    )
+    return Use(
+        **shared,
+        answer=Answer.NOT_EXCLUDED if share <= most else Answer.EXCLUDED,
+        numbers=f"{reach}; {most:.0%} or less is asked for (a convention). Donors own {owned} of "
+        "the median gene's variance.",
+        check="confounding",
+    )
+
+
+_QUESTIONS: tuple[Callable[[Mapping[str, Result], Mapping[str, GoalVerdict]], Use], ...] = (
+    _modules,
+    _states,
+    _differences,
+    _variants,
+)
+
+
+def _table(results: Mapping[str, Result], check: str, name: str) -> pd.DataFrame | None:
+    """A table of a check that did not crash, or None."""
+    result = results.get(check)
+    if result is None or result.verdict.status is Status.ERROR:
+        return None
+    return result.tables.get(name)
