@@ -212,10 +212,23 @@ def _facts(data: Dataset) -> dict[str, object]:
         | {
             name: {"column": role.column, "guessed": role.guessed, "levels": role.n_levels}
             for name, role in data.roles.items()
-        },
+        }
+        | _beside(data),
         "notes": list(data.notes),
         "simulated": data.simulated,
     }
+
+
+def _beside(data: Dataset) -> dict[str, dict[str, object]]:
+    """Where protein and guides were found."""
+    proteins, guides = data.evidence.proteins, data.evidence.guides
+    found: dict[str, dict[str, object]] = {}
+    if proteins is not None:
+        found["protein"] = {"column": proteins.place, "guessed": proteins.guessed}
+    if guides is not None and guides.guide is not None:
+        guide = guides.guide
+        found["guide"] = {"column": guide.column, "guessed": guide.guessed}
+    return found
 
 
 def _provenance(

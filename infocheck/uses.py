@@ -117,15 +117,13 @@ def _differences(results: Mapping[str, Result], goals: Mapping[str, GoalVerdict]
     best = min((_contrast(row) for row in open_ones.to_dict("records")), key=lambda one: one[0])
     effect, said = best
     answer = Answer.NOT_EXCLUDED if effect <= thresholds.DETECTABLE_EFFECT else Answer.EXCLUDED
-    found = (
-        f"finds differences of {effect:.1f} standard deviations between donors"
-        if math.isfinite(effect)
-        else "has no replicate to test a difference with"
-    )
+    if not math.isfinite(effect):
+        return Use(**shared, answer=answer, numbers=f"{said} has no replicate to test it with.")
     return Use(
         **shared,
         answer=answer,
-        numbers=f"{said} {found} ({POWER:.0%} power, p < {GENE_LEVEL:g}); "
+        numbers=f"{said} shows a gene that differs by {effect:.1f} standard deviations between "
+        f"donors or more ({POWER:.0%} power, p < {GENE_LEVEL:g}); "
         f"{thresholds.DETECTABLE_EFFECT:g} or less is asked for (a convention).",
     )
 
@@ -138,7 +136,7 @@ def _contrast(row: Mapping[str, object]) -> tuple[float, str]:
         paired = smallest_difference(both, both, paired=True, level=GENE_LEVEL)
         ways.append((paired, f"{both} donors in both"))
     effect, donors = min(ways)
-    return effect, f"{row['level_a']} against {row['level_b']}, {donors},"
+    return effect, f"{row['level_a']} against {row['level_b']} with {donors}"
 
 
 def _variants(results: Mapping[str, Result], goals: Mapping[str, GoalVerdict]) -> Use:

@@ -90,6 +90,7 @@ ROLES = {
     "perturbation": "perturbation",
     "time": "time",
     "protein": "protein",
+    "guide": "guide",
     "counts": "counts layer",
     "layer": "layer",
 }
