@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infocheck.errors import InputError
+from infocheck.evidence import tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,18 +59,7 @@ def read(source: str | Path | pd.DataFrame, genes: np.ndarray) -> tuple[HalfLive
     """
     import pandas as pd
 
-    if isinstance(source, pd.DataFrame):
-        frame, name = source, "the half-life table"
-    else:
-        path = Path(source)
-        name = path.name
-        try:
-            frame = pd.read_csv(path, sep=None, engine="python")
-        except FileNotFoundError:
-            raise InputError(f"--half-lives {name}: there is no such file.") from None
-        except (ValueError, OSError, UnicodeDecodeError, pd.errors.ParserError) as problem:
-            detail = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
-            raise InputError(f"--half-lives {name} cannot be read as a table: {detail}") from None
+    frame, name = tables.read(source, "--half-lives", header=True)
     columns = {str(column).strip().lower(): column for column in frame.columns}
     mrna = next((c for low, c in columns.items() if "rna" in low or "transcript" in low), None)
     protein = next((c for low, c in columns.items() if "prot" in low), None)

@@ -64,7 +64,7 @@ def test_a_protein_map_gives_genes_of_other_names(tmp_path):
     ("options", "said"),
     [
         ({"protein": "protien"}, "did you mean 'protein'"),
-        ({"half_lives": "no-such.csv"}, "no such file"),
+        ({"half_lives": "no-such.csv"}, "there is no file"),
         ({"guide": "guide"}, "needs a perturbation"),
         ({"regulons": pd.DataFrame({"x": ["a"]})}, "."),
     ],
@@ -143,3 +143,32 @@ def test_a_column_of_guides_is_guessed():
     )
     assert found.guide.n_levels == 6
     assert "sgRNA" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a\n", "no columns"),
+        (b"\x00,\x01\n", "no columns"),
+        (b"gene,mrna,protein\nJUN,1,\xff\n", "no text"),
+        (b"gene,x,y\nJUN,1,2\n", "it needs columns"),
+        (b"gene,mrna,protein\n", "none of its 0 genes"),
+        (b"", "cannot be read"),
+    ],
+)
+def test_broken_tables_are_refused_in_one_sentence(tmp_path, content, said):
+    path = tmp_path / "hours.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=said) as refused:
+        half_lives.read(path, np.array(["JUN"]))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("separator", [",", "\t", ";"])
+def test_tables_are_read_with_any_usual_separator(tmp_path, separator):
+    path = tmp_path / "hours.txt"
+    path.write_text(f"gene{separator}mRNA{separator}protein\n")
+    with path.open("a") as file:
+        file.write(f"JUN{separator}1.5{separator}4\n")
+    lives, _ = half_lives.read(path, np.array(["JUN"]))
+    assert lives.mrna[0] == 1.5
