@@ -217,7 +217,16 @@ def _stage_state(stage: Stage, results: Iterable[Result]) -> StageState:
     gates = [r for r in results if r.stage is stage and r.check.gate]
     if not gates:
         return StageState(stage=stage, status=Status.NOT_ASSESSED)
-    lowest = min(gates, key=lambda r: (_SEVERITY.index(r.verdict.status), _or_one(r)))
+    # Protein and perturbations are two ways to one answer: either is enough to assess it.
+    assessed = [r for r in gates if r.verdict.status is not Status.NOT_ASSESSED]
+    gates = assessed if stage is Stage.PROXY and assessed else gates
+
+    def key(result: Result) -> tuple:
+        severity = _SEVERITY.index(result.verdict.status)
+        # Of equals the check that has the name of the stage speaks for it.
+        return severity, _or_one(result), result.name != stage.value
+
+    lowest = min(gates, key=key)
     return StageState(stage=stage, status=lowest.verdict.status, result=lowest)
 
 

@@ -435,3 +435,21 @@ def test_a_bound_changes_no_verdict_and_stays_where_a_goal_is_excluded():
 )
 def test_no_number_no_bound(power):
     assert all(v.at_best is None for v in decide(sound() | {"power": power}).values())
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "stage"),
+    [
+        (Status.ENOUGH, Status.NOT_ASSESSED, Status.ENOUGH),
+        (Status.NOT_ASSESSED, Status.BORDERLINE, Status.BORDERLINE),
+        (Status.ENOUGH, Status.BORDERLINE, Status.BORDERLINE),
+        (Status.NOT_ASSESSED, Status.NOT_ASSESSED, Status.NOT_ASSESSED),
+        (Status.ENOUGH, Status.ERROR, Status.ERROR),
+    ],
+)
+def test_protein_or_perturbations_are_enough_to_assess_the_proxy(first, second, stage):
+    results = {"other": gate(Stage.PROXY, second), "proxy": result("proxy", first)}
+    state = goals.stage_states(results)[Stage.PROXY]
+    assert state.status is stage
+    if first is second:
+        assert state.result.name == "proxy"
