@@ -49,6 +49,7 @@ GROUPS = (
         "source",
         "splits",
         "thresholds",
+        "time_courses",
         "values",
         "version",
     },
