@@ -67,9 +67,10 @@ class Kinetics(Check):
         "memory of deviations: an Ornstein-Uhlenbeck process keeps 2^(-step / half-life) of them. "
         "Products of deviations one and two samples apart are held against their expectations, "
         "out of which measurement noise without memory falls; that the mean of a series is "
-        "estimated is part of the expectation, so that short series are not biased. Where other "
-        "samples are taken at each time, it comes from an exponential way of the mean from one "
-        "level to another. The autocorrelation between samples takes values as exact. The curve "
+        "estimated is part of the expectation, so that short series are not biased. Three or more "
+        "series on one grid, and other samples at each time, tell it also by an exponential way "
+        "of their mean from one level to another; the narrower interval counts. The "
+        "autocorrelation between samples takes values as exact. The curve "
         "is the Cramér-Rao bound: the best that any unbiased method could do on these times, for "
         "a response to a stimulus at the first of them with the noise that a typical changing "
         "gene shows here. Direction compares lagged partial correlations of regulator and target "
@@ -132,8 +133,8 @@ class Kinetics(Check):
         judged = ~np.isnan(found.half_life.estimate)
         if not judged.any():
             raise NotAssessed(
-                "No regulator varies over time, or there is only one group of samples to judge "
-                "the error by. Bring longer series or more of them."
+                "Regulators do not vary, or series repeat each other, so nothing tells the error of "
+                "a rate. Bring independent series."
             )
         return {
             "summary": self._summary(course, found, judged),
@@ -154,7 +155,7 @@ class Kinetics(Check):
             "resolved_if_values_were_exact": math.nan,
             "median_autocorrelation": math.nan,
             "median_half_life": _median_of(found.half_life.estimate[judged], resolved),
-            "common_response_removed": course.common,
+            "by_common_response": int((found.by_response[judged] & resolved).sum()),
             "groups": found.groups,
         }
         if found.exact is not None:
@@ -182,6 +183,7 @@ class Kinetics(Check):
             "longer_than": _written(half_life.low),
             "shorter_than": _written(half_life.high),
             "rate_resolved": resolved,
+            "told_by": np.where(found.by_response, "response", "memory"),
         }
         return pd.DataFrame(table)[judged].reset_index(drop=True)
 

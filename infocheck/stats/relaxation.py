@@ -66,6 +66,8 @@ class Products:
     longest
         An interval that reaches so far is open above: groups that are blocks of one series
         remember each other then.
+    series
+        Positions of the series of each group; of a series in blocks in that of its first block.
     """
 
     half_life: np.ndarray
@@ -73,6 +75,7 @@ class Products:
     expected: np.ndarray
     white: np.ndarray
     longest: float = math.inf
+    series: tuple[np.ndarray, ...] = ()
 
     @classmethod
     def of(cls, times: Sequence[np.ndarray], values: Sequence[np.ndarray]) -> Products:
@@ -113,7 +116,10 @@ class Products:
             sums._add(label, time, value)
         filled = sums.white[:, 0] > 0
         kept = (x[filled] for x in (sums.observed, sums.expected, sums.white))
-        return cls(half_life, *kept, sums.longest)
+        starts = [(label.min(), i) for (label, _, _), i in zip(parts, used, strict=True)]
+        series = [np.array([i for start, i in starts if start == g], int) for g in range(groups)]
+        series = tuple(one for one, some in zip(series, filled, strict=True) if some)
+        return cls(half_life, *kept, sums.longest, series)
 
     def _add(self, label: np.ndarray, time: np.ndarray, value: np.ndarray) -> None:
         n = len(time)
@@ -176,7 +182,8 @@ class Products:
     def without(self, group: int) -> Products:
         """The same without one group of series."""
         parts = (np.delete(x, group, axis=0) for x in (self.observed, self.expected, self.white))
-        return Products(self.half_life, *parts, self.longest)
+        series = self.series[:group] + self.series[group + 1 :]
+        return Products(self.half_life, *parts, self.longest, series)
 
     @property
     def groups(self) -> int:
@@ -189,7 +196,9 @@ def keep(half_life: np.ndarray, step: float) -> np.ndarray:
         return np.exp2(-step / np.asarray(half_life, dtype=float))
 
 
-def from_means(times: np.ndarray, means: np.ndarray, errors: np.ndarray) -> HalfLife:
+def from_means(
+    times: np.ndarray, means: np.ndarray, errors: np.ndarray, degrees: float = math.inf
+) -> HalfLife:
     """Half-lives from the way of the mean to another level, ``a + b exp(-k t)``.
 
     Weighted least squares for every half-life that is tried, all genes at once; the interval
@@ -203,6 +212,8 @@ def from_means(times: np.ndarray, means: np.ndarray, errors: np.ndarray) -> Half
         Rising, shape (T,), at least four.
     means, errors
         Of every gene at every time and their standard errors, shape (T, genes).
+    degrees
+        Degrees of freedom of the errors.
     """
     if len(times) < 4:
         raise ValueError("three parameters need four times")
@@ -222,7 +233,8 @@ def from_means(times: np.ndarray, means: np.ndarray, errors: np.ndarray) -> Half
     best = misfit.min(axis=0)
     spare = len(times) - 3
     scale = np.maximum(best / spare, 1.0)
-    limit = np.where(best > spare, f.ppf(LEVEL, 1, spare), chi2.ppf(LEVEL, 1))
+    exact = f.ppf(LEVEL, 1, degrees) if math.isfinite(degrees) else chi2.ppf(LEVEL, 1)
+    limit = np.where(best > spare, max(f.ppf(LEVEL, 1, spare), exact), exact)
     inside = misfit - best <= limit * scale
     sign = np.sign(np.arange(TRIED)[:, None] - misfit.argmin(axis=0))
     found = _inverted(half_life, sign * (misfit - best), inside)
@@ -230,6 +242,66 @@ def from_means(times: np.ndarray, means: np.ndarray, errors: np.ndarray) -> Half
     return HalfLife(
         half_life[misfit.argmin(axis=0)] * nothing, found.low * nothing, found.high * nothing
     )
+
+
+def from_responses(times: np.ndarray, values: np.ndarray) -> HalfLife:
+    """Half-lives from what series on one grid do in common, ``a + b exp(-k t)``.
+
+    For each half-life that is tried, every series is projected on the change of the curve that
+    a change of k would make and that no a and b can make up for; under the true k the mean of
+    these projections is 0, which a t-test over series judges. It holds whatever the memory of the
+    series and whatever baseline each of them has.
+
+    Parameters
+    ----------
+    times
+        Rising, shape (T,), at least four.
+    values
+        Of every series, shape (series, T, genes), at least two.
+
+    Notes
+    -----
+    Misleads where the common course is no exponential: it is not tested against others.
+    """
+    count, length, genes = values.shape
+    if length < 4 or count < 2:
+        raise ValueError("four times and two series are needed")
+    half_life = np.geomspace(SHORTEST * np.diff(times).min(), LONGEST * np.ptp(times), TRIED)
+    limit = t.ppf((1 + LEVEL) / 2, count - 1)
+    mean = values.mean(axis=0)
+    z, misfit = np.empty((TRIED, genes)), np.empty((TRIED, genes))
+    past = times - times[0]
+    for k, life in enumerate(half_life):
+        left = np.exp2(-past / life)
+        basis = np.linalg.qr(np.column_stack([np.ones(length), left]))[0]
+        slope = past * left
+        slope = slope - basis @ (basis.T @ slope)
+        along = slope @ values  # (series, genes)
+        error = along.std(axis=0, ddof=1) / math.sqrt(count)
+        clear = error > 1e-12 * np.abs(slope) @ np.abs(mean)
+        z[k] = np.divide(along.mean(axis=0), error, out=np.full(genes, np.nan), where=clear)
+        misfit[k] = ((mean - basis @ (basis.T @ mean)) ** 2).sum(axis=0)
+    found = _inverted(half_life, z, np.abs(z) <= limit)
+    best = np.where(np.isnan(found.estimate), np.nan, half_life[misfit.argmin(axis=0)])
+    # The least misfit of several zeros of z; its interval always holds it.
+    return HalfLife(best, np.minimum(found.low, best), np.maximum(found.high, best))
+
+
+def narrower(first: HalfLife, second: HalfLife) -> tuple[HalfLife, np.ndarray]:
+    """For each gene the interval that spans the smaller factor, and whether it is the second."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spans = [np.where(x.low > 0, x.high / x.low, np.inf) for x in (first, second)]
+    spans = [np.where(np.isnan(span), np.inf, span) for span in spans]
+    other = (spans[1] < spans[0]) | np.isnan(first.estimate)
+    chosen = (
+        np.where(other, b, a)
+        for a, b in zip(
+            (first.estimate, first.low, first.high),
+            (second.estimate, second.low, second.high),
+            strict=True,
+        )
+    )
+    return HalfLife(*chosen), other
 
 
 def _inverted(half_life: np.ndarray, z: np.ndarray, inside: np.ndarray) -> HalfLife:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Common responses are taken out of series when there are so many of them.
 FEWEST_COMMON = 3
+# With fewer samples at some time, one standard deviation is taken for all times.
+FEW_SAMPLES = 10
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,13 @@ class Course:
         Regulators among the genes.
     series_times, series_values
         Of every series, for those that are followed.
-    common
-        Was what all series do at the same time taken out of ``series_values``?
+    responses
+        Values of the series with what all of them do at the same time, which is taken out of
+        ``series_values``, shape (series, T, genes); None where they are on different grids.
     means, errors
         At every time, of snapshots, shape (T, genes).
+    degrees
+        Degrees of freedom of ``errors``.
     """
 
     times: np.ndarray
@@ -59,9 +64,10 @@ class Course:
     p: int
     series_times: list[np.ndarray] = field(default_factory=list)
     series_values: list[np.ndarray] = field(default_factory=list)
-    common: bool = False
+    responses: np.ndarray | None = None
     means: np.ndarray | None = None
     errors: np.ndarray | None = None
+    degrees: float = np.inf
 
     @property
     def followed(self) -> bool:
@@ -102,6 +108,9 @@ class Relaxation:
     ----------
     half_life
         Of every regulator, with measurement noise of unknown size allowed for.
+    by_response
+        Which of them come from the way of the mean to another level, rather than from the memory
+        of deviations.
     exact
         Of every regulator if values were exact; None for snapshots.
     left_out
@@ -114,6 +123,7 @@ class Relaxation:
     """
 
     half_life: HalfLife
+    by_response: np.ndarray
     exact: HalfLife | None
     left_out: np.ndarray
     drawn: bool
@@ -134,18 +144,35 @@ def relaxation_of(
         if len(found.times) < 4:
             return None
         means, errors = found.means[:, p], found.errors[:, p]
-        half_life = relaxation.from_means(found.times, means, errors)
+        half_life = relaxation.from_means(found.times, means, errors, found.degrees)
         again = []
         for _ in range(draws):
             drawn = means + errors * rng.standard_normal(means.shape)
-            again.append(_share(relaxation.from_means(found.times, drawn, errors), factor))
-        return Relaxation(half_life, None, np.array(again), drawn=True, groups=len(found.times))
+            again.append(
+                _share(relaxation.from_means(found.times, drawn, errors, found.degrees), factor)
+            )
+        every = np.ones(found.p, dtype=bool)
+        left_out = np.array(again)
+        return Relaxation(half_life, every, None, left_out, drawn=True, groups=len(found.times))
     products = Products.of(found.series_times, [value[:, p] for value in found.series_values])
-    left_out = [
-        _share(products.without(g).half_lives(noise=True), factor) for g in range(products.groups)
-    ]
+    responses = None if found.responses is None else found.responses[:, :, p]
+    if responses is not None and responses.shape[1] < 4:
+        responses = None
+
+    def told(products: Products, responses: np.ndarray | None) -> tuple[HalfLife, np.ndarray]:
+        memory = products.half_lives(noise=True)
+        if responses is None or len(responses) < 2:
+            return memory, np.zeros(found.p, dtype=bool)
+        return relaxation.narrower(memory, relaxation.from_responses(found.times, responses))
+
+    half_life, by_response = told(products, responses)
+    left_out = []
+    for g, gone in enumerate(products.series):
+        rest = None if responses is None else np.delete(responses, gone, axis=0)
+        left_out.append(_share(told(products.without(g), rest)[0], factor))
     return Relaxation(
-        products.half_lives(noise=True),
+        half_life,
+        by_response,
         products.half_lives(noise=False),
         np.array(left_out),
         drawn=False,
@@ -187,7 +214,7 @@ def _series(data: Dataset, layout: Layout) -> Course | None:
         p=data.panel.p,
         series_times=times,
         series_values=own,
-        common=common,
+        responses=np.stack(series) if common else None,
     )
 
 
@@ -202,18 +229,26 @@ def _snapshots(data: Dataset, layout: Layout) -> Course:
         what = "rows"
     kept = n >= 2
     n, times, means, sd = n[kept], times[kept], means[kept], sd[kept]
+    degrees = np.inf
+    if len(n) and n.min() < FEW_SAMPLES:
+        # So few samples do not tell a standard deviation at each time; all times together do.
+        degrees = float((n - 1).sum())
+        sd = np.broadcast_to(np.sqrt((n - 1) @ sd**2 / degrees), sd.shape)
     errors = sd / np.sqrt(n)[:, None]
     return Course(
         times=times,
         samples=n,
         what=what,
-        p_values=time_course.mean_steps(means, errors, n - 1),
+        p_values=time_course.mean_steps(
+            means, errors, n - 1 if np.isinf(degrees) else np.full(len(n), degrees)
+        ),
         step=np.arange(len(times) - 1),
         noise=np.sqrt((sd**2).mean(axis=0)),
         range=np.ptp(means, axis=0),
         p=data.panel.p,
         means=means,
         errors=errors,
+        degrees=degrees,
     )
 
 

@@ -97,13 +97,14 @@ def copies(data: Dataset) -> pd.DataFrame:
         )
     depth = first.sum(axis=1) + second.sum(axis=1)
     used = depth > 0
-    size = _size(depth[used])[:, None]
-    enough = np.minimum(first[used].mean(axis=0), second[used].mean(axis=0)) >= LEAST_MEAN
-    if not used.any() or not enough.any():
+    means = (layer.sum(axis=0) / max(used.sum(), 1) for layer in (first, second))
+    enough = np.minimum(*means) >= LEAST_MEAN
+    if not enough.any():
         raise NotAssessed(
             f"No gene of the panel has a mean of {LEAST_MEAN:g} in both copies. Bring deeper "
             "counts of both alleles."
         )
+    size = _size(depth[used])[:, None]
     found = allele_noise.split(first[used][:, enough] / size, second[used][:, enough] / size)
     rows = []
     for what, values in (

@@ -90,8 +90,8 @@ def curve(found: Course, noise: float) -> pd.DataFrame:
     lives = np.geomspace(SHORTEST * np.diff(times).min(), LONGEST * times[-1], POINTS)
     factor = information.mrna_fold(times, found.samples, noise, lives)
     one = information.mrna_fold(times, np.minimum(found.samples, 1), noise, lives)
-    table = pd.DataFrame({"half_life": lives, "factor": factor, "factor_of_one_sample": one})
-    return table.where(table <= UNKNOWN, np.nan)
+    factor, one = (np.where(x <= UNKNOWN, x, np.nan) for x in (factor, one))
+    return pd.DataFrame({"half_life": lives, "factor": factor, "factor_of_one_sample": one})
 
 
 def resolved_range(table: pd.DataFrame) -> tuple[float, float]:

@@ -78,6 +78,23 @@ def test_passes_series_whose_steps_are_half_a_half_life():
     assert tables["readiness"].set_index("question")["assessed"]["rates of relaxation"]
 
 
+def test_passes_replicates_that_respond_alike():
+    """Five replicates of eight times; what they do in common tells the rate."""
+    rng = np.random.default_rng(20)
+    times = np.array([0, 2, 4, 8, 12, 16, 24, 36.0])
+    sign = rng.choice([-1.0, 1.0], GENES)
+    course = (1 - 2 ** (-times / 6))[:, None] * sign
+    values = (course + 0.05 * rng.standard_normal((5, 8, GENES))).reshape(-1, GENES)
+    obs = {"time": [f"{t:g}h" for t in np.tile(times, 5)], "replicate": np.repeat(list("abcde"), 8)}
+    result = run(table_of(values, obs))
+    assert result.verdict.low > 0.8
+    regulators = result.tables["regulators"]
+    assert (regulators["told_by"] == "response").all()
+    low, high = (regulators[f"relaxation_half_life_{end}"] for end in ("low", "high"))
+    assert (low.le(6) & high.ge(6)).mean() > 0.85
+    assert result.tables["grid"]["unit"][0] == "hours"
+
+
 def test_sees_series_that_are_sampled_too_rarely():
     """Ten half-lives between samples: nothing is kept, no rate is told."""
     result = run(followed(np.random.default_rng(1), half_life=0.1))
