@@ -133,8 +133,8 @@ class Kinetics(Check):
         judged = ~np.isnan(found.half_life.estimate)
         if not judged.any():
             raise NotAssessed(
-                "Regulators do not vary, or series repeat each other, so nothing tells the error of "
-                "a rate. Bring independent series."
+                "Regulators do not vary, or series repeat each other, so nothing tells the error "
+                "of a rate. Bring independent series."
             )
         return {
             "summary": self._summary(course, found, judged),
@@ -159,9 +159,9 @@ class Kinetics(Check):
             "groups": found.groups,
         }
         if found.exact is not None:
-            row["resolved_if_values_were_exact"] = float(
-                found.exact.resolved(self.span)[judged].mean()
-            )
+            exact = found.exact.resolved(self.span)[judged]
+            other = found.by_response[judged] & resolved
+            row["resolved_if_values_were_exact"] = float((exact | other).mean())
             kept = keep(found.exact.estimate[judged], course.typical_step)
             row["median_autocorrelation"] = float(np.nanmedian(kept))
         return pd.DataFrame([row])

@@ -261,15 +261,17 @@ def from_responses(times: np.ndarray, values: np.ndarray) -> HalfLife:
 
     Notes
     -----
-    Misleads where the common course is no exponential: it is not tested against others.
+    Misleads where the common course is no exponential but too few samples show it.
     """
     count, length, genes = values.shape
     if length < 4 or count < 2:
         raise ValueError("four times and two series are needed")
     half_life = np.geomspace(SHORTEST * np.diff(times).min(), LONGEST * np.ptp(times), TRIED)
-    limit = t.ppf((1 + LEVEL) / 2, count - 1)
     mean = values.mean(axis=0)
     z, misfit = np.empty((TRIED, genes)), np.empty((TRIED, genes))
+    own = values - values.mean(axis=1, keepdims=True)
+    variance = own.var(axis=0, ddof=1) / count
+    weight = np.divide(1.0, variance, out=np.zeros_like(variance), where=variance > 0)
     past = times - times[0]
     for k, life in enumerate(half_life):
         left = np.exp2(-past / life)
@@ -280,7 +282,14 @@ def from_responses(times: np.ndarray, values: np.ndarray) -> HalfLife:
         error = along.std(axis=0, ddof=1) / math.sqrt(count)
         clear = error > 1e-12 * np.abs(slope) @ np.abs(mean)
         z[k] = np.divide(along.mean(axis=0), error, out=np.full(genes, np.nan), where=clear)
-        misfit[k] = ((mean - basis @ (basis.T @ mean)) ** 2).sum(axis=0)
+        misfit[k] = (weight * (mean - basis @ (basis.T @ mean)) ** 2).sum(axis=0)
+    spare = length - 3
+    excess = misfit.min(axis=0) / spare
+    limit = np.where(
+        excess > 1,
+        np.sqrt(np.maximum(excess, 1)) * t.ppf((1 + LEVEL) / 2, min(count - 1, spare)),
+        t.ppf((1 + LEVEL) / 2, count - 1),
+    )
     found = _inverted(half_life, z, np.abs(z) <= limit)
     best = np.where(np.isnan(found.estimate), np.nan, half_life[misfit.argmin(axis=0)])
     # The least misfit of several zeros of z; its interval always holds it.

@@ -229,19 +229,18 @@ def _snapshots(data: Dataset, layout: Layout) -> Course:
         what = "rows"
     kept = n >= 2
     n, times, means, sd = n[kept], times[kept], means[kept], sd[kept]
-    degrees = np.inf
-    if len(n) and n.min() < FEW_SAMPLES:
-        # So few samples do not tell a standard deviation at each time; all times together do.
-        degrees = float((n - 1).sum())
-        sd = np.broadcast_to(np.sqrt((n - 1) @ sd**2 / degrees), sd.shape)
+    degrees, few = np.inf, n < FEW_SAMPLES
+    if few.any():
+        # So few samples do not tell a standard deviation at one time; all times together do.
+        pooled = float((n - 1).sum())
+        sd = np.where(few[:, None], np.sqrt((n - 1) @ sd**2 / pooled), sd)
+        degrees = pooled if few.mean() > 0.5 else np.inf
     errors = sd / np.sqrt(n)[:, None]
     return Course(
         times=times,
         samples=n,
         what=what,
-        p_values=time_course.mean_steps(
-            means, errors, n - 1 if np.isinf(degrees) else np.full(len(n), degrees)
-        ),
+        p_values=time_course.mean_steps(means, errors, np.where(few, (n - 1).sum(), n - 1)),
         step=np.arange(len(times) - 1),
         noise=np.sqrt((sd**2).mean(axis=0)),
         range=np.ptp(means, axis=0),

@@ -235,6 +235,7 @@ def test_ends_of_a_common_response_are_those_of_a_t_test():
     rng = np.random.default_rng(12)
     values = (1 - np.exp2(-TIMES / 10))[:, None] + 0.1 * rng.standard_normal((6, 8, 3))
     found = from_responses(TIMES, values)
+    judged = 0
     for gene in range(3):
         for end in (found.low[gene], found.high[gene]):
             left = np.exp2(-TIMES / end)
@@ -242,8 +243,11 @@ def test_ends_of_a_common_response_are_those_of_a_t_test():
             basis = np.column_stack([np.ones(8), left])
             change = change - basis @ np.linalg.lstsq(basis, change, rcond=None)[0]
             p = ttest_1samp(values[:, :, gene] @ change, 0).pvalue
-            # The end is the first half-life that is rejected, and they are 4 % apart.
-            assert 0.02 < p < 0.05
+            # The end is the first half-life that is rejected, and they are 4 % apart; a misfit
+            # of the best curve only widens.
+            assert 1e-3 < p < 0.05
+            judged += p > 0.02
+    assert judged >= 2
 
 
 def test_baselines_of_series_change_nothing():
@@ -277,3 +281,10 @@ def test_few_series_and_times_have_no_common_response():
     flat = from_responses(TIMES, np.ones((4, 8, 1)))
     assert np.isnan(flat.estimate).all()
     assert not flat.resolved(4).any()
+
+
+def test_a_course_that_goes_and_comes_back_has_no_rate():
+    rng = np.random.default_rng(14)
+    course = np.where(TIMES < 40, 1 - np.exp2(-TIMES / 5), 0.0)[:, None]
+    found = from_responses(TIMES, course + 0.1 * rng.standard_normal((10, 8, 300)))
+    assert found.resolved(4).mean() < 0.02
