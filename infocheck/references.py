@@ -349,6 +349,70 @@ _ALL = (
         "studies",
         venue="BMC Bioinformatics 17:483",
     ),
+    Reference(
+        key="uhlenbeck1930",
+        authors="Uhlenbeck, G. E. and Ornstein, L. S.",
+        year=1930,
+        title="On the theory of the Brownian motion",
+        venue="Physical Review 36:823-841",
+    ),
+    Reference(
+        key="kendall1954",
+        authors="Kendall, M. G.",
+        year=1954,
+        title="Note on bias in the estimation of autocorrelation",
+        venue="Biometrika 41:403-404",
+    ),
+    Reference(
+        key="nickell1981",
+        authors="Nickell, S.",
+        year=1981,
+        title="Biases in dynamic models with fixed effects",
+        venue="Econometrica 49:1417-1426",
+    ),
+    Reference(
+        key="fieller1954",
+        authors="Fieller, E. C.",
+        year=1954,
+        title="Some problems in interval estimation",
+        venue="Journal of the Royal Statistical Society Series B 16:175-185",
+    ),
+    Reference(
+        key="gasser1986",
+        authors="Gasser, T. and Sroka, L. and Jennen-Steinmetz, C.",
+        year=1986,
+        title="Residual variance and residual pattern in nonlinear regression",
+        venue="Biometrika 73:625-633",
+    ),
+    Reference(
+        key="welch1947",
+        authors="Welch, B. L.",
+        year=1947,
+        title="The generalization of 'Student's' problem when several different population "
+        "variances are involved",
+        venue="Biometrika 34:28-35",
+    ),
+    Reference(
+        key="rao1945",
+        authors="Rao, C. R.",
+        year=1945,
+        title="Information and the accuracy attainable in the estimation of statistical parameters",
+        venue="Bulletin of the Calcutta Mathematical Society 37:81-91",
+    ),
+    Reference(
+        key="granger1969",
+        authors="Granger, C. W. J.",
+        year=1969,
+        title="Investigating causal relations by econometric models and cross-spectral methods",
+        venue="Econometrica 37:424-438",
+    ),
+    Reference(
+        key="elowitz2002",
+        authors="Elowitz, M. B. and Levine, A. J. and Siggia, E. D. and Swain, P. S.",
+        year=2002,
+        title="Stochastic gene expression in a single cell",
+        venue="Science 297:1183-1186",
+    ),
 )
 
 REFERENCES = {reference.key: reference for reference in _ALL}

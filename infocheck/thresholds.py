@@ -40,6 +40,10 @@ VANISHING_EDGES = 0.50
 # Explanation only: a regulator counts as told from a rival that it beats this often (convention).
 TOLD_APART = 0.90
 
+# Explanation only: a rate counts as known when its 95 % interval reaches at most this factor
+# to either side (convention).
+RATE_FOLD = 2.0
+
 # Explanation only: bits that the data hold over bits that a choice of regulators takes.
 # Below 1 Fano's inequality rules exact recovery out; a definition, not a convention.
 BITS_NEED = 1.0

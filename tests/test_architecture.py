@@ -51,6 +51,7 @@ GROUPS = (
         "source",
         "splits",
         "thresholds",
+        "time_courses",
         "values",
         "version",
     },

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infocheck.evidence import guides, half_lives, proteins, splicing
+from infocheck.evidence import alleles, guides, half_lives, proteins, splicing
+from infocheck.evidence.alleles import Alleles
 from infocheck.evidence.guides import Guides
 from infocheck.evidence.half_lives import HalfLives
 from infocheck.evidence.proteins import Proteins
@@ -36,6 +37,8 @@ class Evidence:
         A prior list of regulators and targets, or None.
     splicing
         Spliced and unspliced values, or None.
+    alleles
+        Values of the two copies of each gene, or None.
     guides
         Which genes each perturbation is aimed at, and by which guide; None without labelled
         perturbations.
@@ -45,6 +48,7 @@ class Evidence:
     half_lives: HalfLives | None = None
     regulons: Network | None = None
     splicing: Splicing | None = None
+    alleles: Alleles | None = None
     guides: Guides | None = None
 
     def genes(self, n_vars: int) -> np.ndarray:
@@ -109,6 +113,7 @@ def find(
         half_lives=lives,
         regulons=prior,
         splicing=splicing.find(source),
+        alleles=alleles.find(source),
         guides=aimed,
     )
     return evidence, notes

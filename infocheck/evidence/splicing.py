@@ -33,7 +33,7 @@ class Splicing:
 
     def of(self, rows: np.ndarray, genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Both layers of some rows (rising positions in the input) and genes, dense."""
-        return _dense(self.spliced, rows, genes), _dense(self.unspliced, rows, genes)
+        return dense(self.spliced, rows, genes), dense(self.unspliced, rows, genes)
 
     def totals(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Sums over all genes of some rows, in both layers."""
@@ -53,7 +53,8 @@ def find(source: Source) -> Splicing | None:
     return Splicing(source.matrix(mature), source.matrix(nascent), (mature, nascent))
 
 
-def _dense(matrix: Matrix, rows: np.ndarray, genes: np.ndarray) -> np.ndarray:
+def dense(matrix: Matrix, rows: np.ndarray, genes: np.ndarray) -> np.ndarray:
+    """Some rows (rising positions in the input) and genes of a layer, dense."""
     parts = []
     for _, block in matrix.keep(rows).blocks():
         block = block[:, genes]

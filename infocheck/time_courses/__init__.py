@@ -1,0 +1,1 @@
+"""Samples in time: their grid, what changes between them, and what they can say of rates."""
