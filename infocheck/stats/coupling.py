@@ -162,9 +162,9 @@ def coupled(
     measurement covary as much as its noise-free score varies, and halves of both as their
     noise-free scores covary. The result is the correlation of these scores, not of the
     underlying logarithms; where counts are few and levels spread widely it is nearer to 0 by
-    a few hundredths, and by up to a tenth for negative correlations. Misleads where the errors of both
-    measurements correlate, as by the size of a cell, and where noise is larger than what
-    tells the halves apart: the truth is further from 0 then.
+    a few hundredths, and by up to a tenth for negative correlations. Misleads where the
+    errors of both measurements correlate, as by the size of a cell, and where noise is larger
+    than what tells the halves apart: the truth is further from 0 then.
     """
     sums = _Sums(seen, group)
     raw, raw_without = sums.correlations(*whole)
