@@ -72,9 +72,10 @@ class Proxy(Check):
         "Half-lives: when transcription fluctuates around a steady state, the correlation is at "
         "most the square root of protein decay over the sum of both decays. Half-lives that are "
         f"given cut the upper end of a range, with the ratio taken to be off by {half_life.FOLD:g}-"
-        "fold (an assumption), unless the whole measured range is higher. Without them the ceiling "
-        f"is shown for an mRNA half-life of {MRNA_HOURS:g} hours, the median in {SPECIES}, and a "
-        "range of protein half-lives, as context alone."
+        "fold (an assumption), unless the whole measured range is higher; where that is so for "
+        f"more than {coupling.MOST_ABOVE:.0%} of the regulators, none is cut. Without them the "
+        f"ceiling is shown for an mRNA half-life of {MRNA_HOURS:g} hours, the median in {SPECIES}, "
+        "and a range of protein half-lives, as context alone."
     )
     misleads = (
         "Activity needs more than protein: modification, location, partners. What moves mRNA and "
@@ -128,11 +129,11 @@ class Proxy(Check):
         if verdict.status is Status.ERROR:
             return verdict
         reason, status = verdict.reason, verdict.status
-        if row["ceilings_exceeded"]:
+        if row["above_ceiling"]:
             reason += (
-                f" For {row['ceilings_exceeded']:.0f} of them the whole range lies above the "
-                "kinetic ceiling, which does not hold there: differences between cell states last "
-                "longer than fluctuations."
+                f" For {row['above_ceiling']:.0f} of them the whole range lies above the ceiling "
+                "of their half-lives, which does not hold there: differences between cell states "
+                "last longer than fluctuations, and half-lives may be those of other cells."
             )
         if status is Status.ENOUGH and 2 * row["other_evidence"] < row["assessed"]:
             status = Status.BORDERLINE
@@ -176,7 +177,7 @@ def _summary(
         "evidence": listed(_WORDS.get(key, key) for key in keys) if keys else "",
         "ceilings": len(ceilings),
         "median_ceiling": ceilings["ceiling"].median(),
-        "ceilings_exceeded": int((found.regulators["ceiling_holds"] == False).sum()),  # noqa: E712
+        "above_ceiling": int(found.regulators["above_ceiling"].eq(True).sum()),
         "observations": len(data.moments.sample.rows),
     }
     if normalised is not None:
@@ -262,9 +263,15 @@ def _about_proteins(row: pd.Series) -> str:
 def _times(row: pd.Series) -> str:
     """``1.2 to 4 times``; "at least 2 times" where there is no upper end."""
     low, high = (row[name] for name in ("inflation_low", "inflation_high"))
-    if high == INFINITY:
-        return f"at least {float(low):.1f} times"
-    return f"{float(low):.1f} to {float(high):.1f} times"
+
+    def shown(value: object) -> str:
+        return f"{float(value):.1f}" if float(value) < 10 else f"{float(value):,.0f}"
+
+    return (
+        f"at least {shown(low)} times"
+        if high == INFINITY
+        else f"{shown(low)} to {shown(high)} times"
+    )
 
 
 def _ranges_chart(regulators: pd.DataFrame, row: pd.Series, need: float) -> Chart:

@@ -25,6 +25,9 @@ EVIDENCE: tuple[ModuleType, ...] = (half_life, protein)
 # Computed from the same correlations of mRNA that the network is made of.
 SAME_DATA = frozenset({"regulon"})
 SEED = 0
+# Where more of the ranges than this lie wholly above their ceiling, which chance brings about
+# in one of forty, half-lives are not those of these data and no range is cut (a convention).
+MOST_ABOVE = 0.10
 # Fewer regulators than this say nothing of all.
 FEWEST = thresholds.MIN_REGULATORS
 
@@ -68,7 +71,8 @@ class Coupling:
         One row for each regulator with an estimate: ``regulator``, ``coupling`` (mean of its
         estimates, inside the range), ``coupling_low``, ``coupling_high``, ``inflation_low``,
         ``inflation_high`` (1/ρ² at both ends, "infinity" where the range holds 0), ``evidence``
-        (keys, joined by commas), ``ceiling_holds`` (True, False, or None without a ceiling).
+        (keys, joined by commas), ``above_ceiling`` (does the whole range lie above the kinetic
+        ceiling? None without one).
     summary
         The regulator in the middle.
     """
@@ -105,7 +109,7 @@ def of(data: Dataset, seed: int = SEED) -> Coupling:
     Estimates of one regulator are joined as the hull of their intervals. A kinetic ceiling
     cuts the upper end, unless it lies below the lower one: the ceiling is that of fluctuations
     around a steady state, so measured differences between cell states may exceed it, and the
-    estimate is kept.
+    estimate is kept. Where that is so for more than one regulator in ten, no range is cut.
     """
     tables = [module.of(data, stream(seed, module.KEY)) for module in EVIDENCE]
     tables = [table for table in tables if len(table)]
@@ -140,17 +144,19 @@ def combined(by_evidence: pd.DataFrame, regulators: int) -> Coupling:
     )
     ceiling = known[known["kind"] == CEILING].groupby("regulator")["coupling_high"].min()
     limit = ceiling.reindex(table.index)
-    holds = (limit >= table["coupling_low"]).to_numpy()
-    cut = np.where(holds, np.minimum(table["coupling_high"], limit), table["coupling_high"])
-    table["coupling_high"] = cut
+    above = (limit < table["coupling_low"]).to_numpy()
+    given = limit.notna().to_numpy()
+    if given.any() and above.sum() <= MOST_ABOVE * given.sum():
+        cut = np.fmin(table["coupling_high"], limit)
+        table["coupling_high"] = np.where(above, table["coupling_high"], cut)
     table["coupling"] = table["coupling"].clip(table["coupling_low"], table["coupling_high"])
     table["inflation_low"], table["inflation_high"] = inflation(
         table["coupling_low"].to_numpy(float), table["coupling_high"].to_numpy(float)
     )
-    table["ceiling_holds"] = np.where(limit.isna(), None, holds.astype(object))
+    table["above_ceiling"] = np.where(given, above.astype(object), None)
     table = table.rename_axis("regulator").reset_index()
     order = ["regulator", "coupling", "coupling_low", "coupling_high"]
-    table = table[[*order, "inflation_low", "inflation_high", "evidence", "ceiling_holds"]]
+    table = table[[*order, "inflation_low", "inflation_high", "evidence", "above_ceiling"]]
     return Coupling(by_evidence, table, _summary(table, regulators))
 
 
