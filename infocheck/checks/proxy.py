@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -92,8 +93,8 @@ class Proxy(Check):
     def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
         # Every check that uses the coupling sees the same numbers, whatever its own stream.
         found = coupling.of(data)
-        normalised = protein.normalisations(data)
         compared = protein.compared(data, coupling.stream(coupling.SEED, protein.KEY))
+        normalised = protein.normalisations(data, compared)
         ceilings = half_life.ceilings(data)
         tables = {
             "summary": _summary(data, found, compared, ceilings, normalised),
@@ -150,6 +151,8 @@ class Proxy(Check):
             charts["coupling"] = _ranges_chart(tables["regulators"], row, self.need)
         if "proteins" in tables:
             charts |= _proteins_chart(tables["proteins"])
+        if "normalisation" in tables and row["proteins"] >= coupling.FEWEST:
+            charts |= _normalisation_chart(tables["normalisation"])
         return charts
 
 
@@ -238,11 +241,11 @@ def _why_not(row: pd.Series) -> str:
 
 def _about_proteins(row: pd.Series) -> str:
     number, own = row["proteins"], row["proteins_of_regulators"]
-    numbers = f"{row['median_correlation']:.2f} as ranked"
+    numbers = f"{row['median_correlation']:.2f}"
     if row["least_normalised"] < row["most_normalised"]:
         numbers += (
-            f", {row['least_normalised']:.2f} to {row['most_normalised']:.2f} with the "
-            "normalisation"
+            f", {row['least_normalised']:.2f} to {row['most_normalised']:.2f} with other "
+            "normalisations"
         )
     if row["noise_known"]:
         numbers += f"; {row['median_corrected']:.2f} without counting noise"
@@ -344,5 +347,39 @@ def _proteins_chart(proteins: pd.DataFrame) -> dict[str, Chart]:
             caption="All proteins whose gene is measured, regulators or not; without modified "
             "forms, isoforms, proteins at background and genes too noisy to tell.",
             draw=draw,
+        )
+    }
+
+
+def _normalisation_chart(table: pd.DataFrame) -> dict[str, Chart]:
+    """Median and quartiles of the correlations under each normalisation."""
+    numbers = ["median", "lower_quartile", "upper_quartile"]
+    table = table.astype(dict.fromkeys(numbers, float)).dropna(subset=numbers)
+    each = table[table["comparison"] == protein.EACH]
+    if len(each) < 2:
+        return {}
+    least, most = each.loc[each["median"].idxmin()], each.loc[each["median"].idxmax()]
+    lines = table.iloc[::-1]
+
+    def draw(axes, width: float) -> None:
+        for y, line in enumerate(lines.itertuples()):
+            colour = "c1" if line.comparison == protein.EACH else "c2"
+            plotting.whisker(axes, y, line.median, line.lower_quartile, line.upper_quartile, colour)
+        fold = 40 if width >= plotting.WIDE else 20
+        axes.set_yticks(
+            range(len(lines)), [textwrap.fill(name, fold) for name in lines["normalisation"]]
+        )
+        axes.set_ylim(-0.6, len(lines) - 0.4)
+        axes.set_xlabel("Correlation of mRNA and protein")
+
+    return {
+        "normalisation": Chart(
+            title=f"The median correlation of a protein goes from {least['median']:.2f} "
+            f"({least['normalisation']}) to {most['median']:.2f} ({most['normalisation']}).",
+            caption="Median and quartiles, counting noise left in. Blue: of each protein over "
+            "observations, which is what a network rests on. Orange: of all proteins in each "
+            "observation, where levels differ between genes far more than between observations.",
+            draw=draw,
+            height=1.3 + 0.42 * len(lines),
         )
     }

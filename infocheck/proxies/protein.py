@@ -47,7 +47,7 @@ def of(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:
     pairs = Pairs.of(data)
     if pairs is None:
         return no_evidence()
-    table = _compared(data, pairs.part(pairs.regulator), rng.spawn(2)[0])
+    table = _compared(data, pairs.part(pairs.regulator), rng.spawn(2)[0], by_type=False)
     table = table[table["flag"] == ""]
     table = table.sort_values("protein_reliability", ascending=False, kind="stable")
     table = table.drop_duplicates("gene").sort_values("gene")
@@ -171,7 +171,9 @@ class Pairs:
         return level if np.ptp(level) > 0 else None
 
 
-def _compared(data: Dataset, pairs: Pairs, rng: np.random.Generator) -> pd.DataFrame:
+def _compared(
+    data: Dataset, pairs: Pairs, rng: np.random.Generator, *, by_type: bool = True
+) -> pd.DataFrame:
     """Raw and corrected correlations of these pairs, over all rows and by cell type."""
     seen = pairs.seen
     mrna_rng, protein_rng = rng.spawn(2)
@@ -198,7 +200,7 @@ def _compared(data: Dataset, pairs: Pairs, rng: np.random.Generator) -> pd.DataF
         "observations": everything.observations,
     }
     types = data.roles.get("cell_type")
-    if types is not None:
+    if by_type and types is not None:
         columns |= _by_type(types.codes[pairs.rows], first, second, whole, seen, group, size)
     return pd.DataFrame(columns)
 
@@ -316,17 +318,24 @@ def _quantile(values: np.ndarray, q: float) -> np.ndarray:
 # How the scale matters -------------------------------------------------------------------
 
 
-def normalisations(data: Dataset) -> pd.DataFrame | None:
+def normalisations(data: Dataset, compared: pd.DataFrame | None) -> pd.DataFrame | None:
     """The distribution of raw correlations under several normalisations; None where there is none.
 
-    Over observations for each protein, and over proteins in each observation. Modified forms
-    do not count.
+    Over observations for each protein, and over proteins in each observation.
+
+    Parameters
+    ----------
+    data
+        With moments.
+    compared
+        What :func:`compared` found; proteins that it flags, but for few observations, do not
+        count.
     """
     pairs = Pairs.of(data)
-    if pairs is None:
+    if pairs is None or compared is None:
         return None
-    level = [antibodies.form(str(name)) == antibodies.LEVEL for name in pairs.protein]
-    pairs = pairs.part(np.flatnonzero(level)[: max(1, MOST_VALUES // len(pairs.rows))])
+    shown = compared.loc[compared["flag"].isin(SHOWN), "protein"]
+    pairs = pairs.part(np.flatnonzero(np.isin(pairs.protein, shown)))
     mrna = data.moments.sample.values[:, pairs.position]
     versions = _of_counts(pairs, mrna) if pairs.counted else _of_values(pairs, mrna)
     spaced = np.unique(np.linspace(0, len(mrna) - 1, MOST_ROWS).astype(int))

@@ -175,14 +175,14 @@ def test_a_surface_panel_tests_the_proxy_in_general_only(fast):
     assert "in general and not for the regulators" in result.verdict.reason
     assert len(result.tables["proteins"]) == REGULATORS
     assert "normalisation" in result.tables
-    assert set(result.figures()) == {"proteins"}
+    assert set(result.figures()) == {"proteins", "normalisation"}
 
 
 def test_a_few_observations_leave_the_distribution_over_proteins(fast):
     result = run(fast[:6].copy())
     assert result.verdict.status is Status.NOT_ASSESSED
     assert "6 observations are too few" in result.verdict.reason
-    assert "with the normalisation" in result.verdict.reason
+    assert "with other normalisations" in result.verdict.reason
     assert len(result.tables["proteins"]) == REGULATORS
 
 
@@ -226,7 +226,7 @@ def test_judged_and_drawn_from_a_saved_table(case, request):
     assert verdict.reason == result.verdict.reason
     assert plain(verdict.low) == pytest.approx(result.verdict.low, rel=1e-5)
     charts = by_name("proxy").plot(saved)
-    assert set(charts) == {"coupling", "proteins"}
+    assert set(charts) == {"coupling", "proteins", "normalisation"}
     for name, chart in charts.items():
         assert chart.svg(name).startswith("<svg")
         assert chart.svg(name, width=4.9)

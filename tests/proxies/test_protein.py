@@ -225,7 +225,7 @@ def test_normalisations_are_compared_over_observations_and_across_proteins():
     adata.X = np.exp(3 * adata.X)
     adata.obsm["protein"] = np.exp(adata.obsm["protein"])
     data = opened(adata)
-    found = protein.normalisations(data).set_index(["comparison", "normalisation"])
+    found = protein.normalisations(data, table(data)).set_index(["comparison", "normalisation"])
     pairs = Pairs.of(data)
     x = data.moments.sample.values[:, pairs.position]
     y = pairs.values[:, pairs.column]
@@ -253,7 +253,7 @@ def test_normalisations_are_compared_over_observations_and_across_proteins():
 
 def test_normalisations_of_counts_hold_those_in_use():
     data = opened(planted(np.random.default_rng(12), controls=2, stain=0.8))
-    found = protein.normalisations(data)
+    found = protein.normalisations(data, table(data))
     each = found[found["comparison"] == EACH].set_index("normalisation")["median"]
     assert len(each) == 5
     regressed = each["isotype controls regressed out, ranked"]
@@ -266,7 +266,7 @@ def test_without_protein_there_is_nothing():
     data = opened(adata)
     assert Pairs.of(data) is None
     assert table(data) is None
-    assert protein.normalisations(data) is None
+    assert protein.normalisations(data, table(data)) is None
     assert coupling.of(data).by_evidence.empty
 
 
