@@ -9,6 +9,7 @@ import numpy as np
 
 from infocheck.hidden import strongest
 from infocheck.independence import effective_size, with_more_cells
+from infocheck.proxies import coupling
 from infocheck.stats.scenarios import Perturbations, Prior, Scenario, World
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ DO, MAY_BE = "do", "may be"
 PERTURBED, PERTURBED_SHARE, SHIFT = 20, 0.05, 2.0
 # Assumed of a prior network (conventions).
 PRIOR = Prior(precision=0.5, recall=0.5)
+# Assumed of mRNA and activity where nothing beside expression tells.
 COUPLINGS = (0.9, 0.6, 0.3)
 
 
@@ -64,14 +66,7 @@ def alternatives(data: Dataset) -> list[Alternative]:
         Alternative(
             f"A hidden factor as strong as {hidden}", MAY_BE, Scenario(rows, confounded=True)
         ),
-        *(
-            Alternative(
-                f"mRNA follows the regulator's activity with a correlation of {coupling}",
-                MAY_BE,
-                Scenario(rows, coupling=coupling),
-            )
-            for coupling in COUPLINGS
-        ),
+        *_coupled(data, rows),
     ]
 
 
@@ -107,6 +102,25 @@ def world(
         strength=hidden.strength,
         perturbations=Perturbations(shift=SHIFT, rows=_perturbed_rows(rows), controls=rows),
     )
+
+
+def _coupled(data: Dataset, rows: float) -> list[Alternative]:
+    """mRNA that follows activity in part: both ends of the measured range, else assumptions."""
+    found = coupling.of(data)
+    if found.is_assessed:
+        least, _, most = found.strength
+        ends = {f"{value:.2f}": value for value in (most, least)}
+        named = {f"{shown} (measured)": value for shown, value in ends.items()}
+    else:
+        named = {str(value): value for value in COUPLINGS}
+    return [
+        Alternative(
+            f"mRNA follows the regulator's activity with a correlation of {shown}",
+            MAY_BE,
+            Scenario(rows, coupling=value),
+        )
+        for shown, value in named.items()
+    ]
 
 
 def _perturbed_rows(rows: float) -> float:

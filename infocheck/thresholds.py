@@ -37,6 +37,10 @@ CONFOUNDED_NEED = 0.15
 # borderline then (convention).
 VANISHING_EDGES = 0.50
 
+# Proxy: correlation of a regulator's mRNA with its activity (convention). There is no floor:
+# a weak proxy costs samples and rules nothing out.
+COUPLING_NEED = 0.50
+
 # Explanation only: a regulator counts as told from a rival that it beats this often (convention).
 TOLD_APART = 0.90
 

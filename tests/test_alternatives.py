@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from infocheck import alternatives
 from infocheck.alternatives import DO, MAY_BE, MEASURED
 from infocheck.dataset import Dataset
 from infocheck.moments import Moments
+from infocheck.proxies import coupling
 from infocheck.simulate import simulate
 
 PLANTED = {"n_genes": 150, "n_regulators": 20, "donors": 12, "batches": 3, "depth": 8000}
@@ -86,3 +88,22 @@ def test_every_study_is_a_number_or_a_reason():
     assert len({plan.name for plan in plans}) == len(plans)
     for plan in plans:
         assert (plan.scenario is None) == bool(plan.missing)
+
+
+def test_a_measured_coupling_replaces_the_assumed_ones():
+    """Protein of every regulator that follows its mRNA closely: both ends of the range."""
+    adata = simulate(400, seed=6, **PLANTED)
+    rng = np.random.default_rng(6)
+    names = list(adata.var_names[adata.var["is_regulator"]])
+    mrna = np.log1p(adata[:, names].X.toarray())
+    noisy = mrna + 0.1 * mrna.std(axis=0) * rng.normal(size=mrna.shape)
+    adata.obsm["protein"] = pd.DataFrame(noisy, index=adata.obs_names, columns=names)
+    data = opened(adata)
+    plans = [plan for plan in alternatives.alternatives(data) if plan.name.startswith("mRNA")]
+    assert all("(measured)" in plan.name for plan in plans)
+    least, _, most = coupling.of(data).strength
+    assert {plan.scenario.coupling for plan in plans} == {least, most}
+    assert least > 0.5
+    without = alternatives.alternatives(opened(simulate(400, seed=6, **PLANTED)))
+    assumed = [plan.scenario.coupling for plan in without if plan.name.startswith("mRNA")]
+    assert assumed == [0.9, 0.6, 0.3]

@@ -43,6 +43,7 @@ GROUPS = (
         "panel",
         "perturbations",
         "plotting",
+        "proxies",
         "references",
         "regulators",
         "result",

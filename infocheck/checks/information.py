@@ -15,6 +15,7 @@ from infocheck.check import Check, Tables
 from infocheck.errors import NotAssessed
 from infocheck.independence import effective_size
 from infocheck.plotting import Chart
+from infocheck.proxies import coupling
 from infocheck.result import INFINITY, Status, Verdict
 from infocheck.stats import information as stats
 from infocheck.stats.reliability import closed_form
@@ -50,14 +51,17 @@ class Information(Check):
     references = ("shannon1948", "fano1961", "zhang2020", "quenouille1956")
     computed = (
         "Each effective observation says at most ½ log2(1/(1 - R²)) bits of which regulators a "
-        "target has. The R² is an assumption; for counts it is multiplied by the median "
-        "reliability of the targets and the mean reliability of the regulators. To name d of p "
+        "target has. The R² is an assumption, of what regulators' activity explains; for counts it "
+        "is multiplied by the median reliability of the targets and the mean reliability of the "
+        "regulators, and where the check 'proxy' found a range for the correlation of mRNA and "
+        "activity, by its square. To name d of p "
         "regulators takes log2 C(p, d) bits, and a method that is wrong with a probability of at "
         "most δ needs (1 - δ) log2 C(p, d) - 1 of them (Fano's inequality). The headline is the "
         "ratio of both for one reference case; the table holds other cases, and the same for "
         "partial recovery, where at most half of a target's regulators may be wrong. The interval "
-        "is the jackknife of the reliability over independent groups of cells; without a "
-        "reliability the ratio has no interval and is exact under its assumptions."
+        "is the jackknife of the reliability over independent groups of cells, with the ends of "
+        "the range of that correlation; without either the ratio has no interval and is exact "
+        "under its assumptions."
     )
     misleads = (
         "A ratio below 1 excludes exact recovery under the assumed R² and number of regulators, "
@@ -88,7 +92,9 @@ class Information(Check):
         known = data.moments.technical is not None
         seen = _Reliability.of(data) if known else _Reliability.unknown()
         n = effective_size(data)
-        shares = np.array([seen.product, seen.low, seen.high])
+        found = coupling.of(data)
+        follows = _Follows.of(found) if found.is_assessed else _Follows()
+        shares = np.array([seen.product, seen.low, seen.high]) * follows.squares
         bits = n * stats.bits_per_observation(self.assumed_r2 * shares)
         ratio, low, high = bits / reference
         summary = {
@@ -104,6 +110,10 @@ class Information(Check):
             "reliability_known": known,
             "median_target_reliability": seen.targets,
             "mean_regulator_reliability": seen.regulators,
+            "coupling_known": follows.known,
+            "coupling": follows.about,
+            "coupling_low": follows.least,
+            "coupling_high": follows.most,
             "bits_available": bits[0],
             "bits_required": reference,
         }
@@ -147,6 +157,7 @@ class Information(Check):
 
     def judge(self, tables: Tables) -> Verdict:
         row = tables["summary"].iloc[0]
+        known = bool(row["coupling_known"])
         verdict = Verdict.against(
             estimate=row["estimate"],
             low=row["low"],
@@ -159,7 +170,7 @@ class Information(Check):
             reason=f"If {row['regulators_per_target']:.0f} of {row['regulators']:.0f} regulators "
             f"explain {row['assumed_r2']:.0%} of a target, {row['effective_observations']:,.0f} "
             "effective observations hold {estimate:.2f}"
-            + (" ({low:.2f}–{high:.2f})" if row["reliability_known"] else "")
+            + (" ({low:.2f}–{high:.2f})" if row["reliability_known"] or known else "")
             + " times the bits that naming them takes at the least: ",
         )
         if verdict.status is Status.ERROR:
@@ -168,7 +179,14 @@ class Information(Check):
         reason = verdict.reason + (IMPOSSIBLE if impossible else NOT_EXCLUDED) + "."
         if not impossible:
             reason += " The bound is necessary and loose, so this is no pass."
-        if not row["reliability_known"]:
+        if known:
+            reason += (
+                f" The measured correlation of mRNA and activity, {row['coupling_low']:.2f}–"
+                f"{row['coupling_high']:.2f}, is taken into account."
+            )
+        if not row["reliability_known"] and known:
+            reason += " Without counts the reliability is unknown and taken as 1."
+        elif not row["reliability_known"]:
             reason += (
                 " Without counts the reliability is unknown and taken as 1: the number is exact "
                 "under its assumptions, and at the upper limit of what they allow."
@@ -259,6 +277,27 @@ class _Reliability:
         error = float(jackknife_error(np.array(left_out)))
         low, high = t_interval(product, error, len(left_out), (0.0, 1.0))
         return cls(targets, regulators, product, low, high)
+
+
+@dataclass(frozen=True)
+class _Follows:
+    """How strongly mRNA follows activity: about, at least, at most; 1 where nobody knows."""
+
+    about: float = 1.0
+    least: float = 1.0
+    most: float = 1.0
+    known: bool = False
+
+    @classmethod
+    def of(cls, found: coupling.Coupling) -> _Follows:
+        """Of the regulator in the middle, without the sign."""
+        least, about, most = found.strength
+        return cls(min(max(about, least), most), least, most, known=True)
+
+    @property
+    def squares(self) -> np.ndarray:
+        """What is left of an R², in the same order."""
+        return np.array([self.about, self.least, self.most]) ** 2
 
 
 def _typical(

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from infocheck.errors import InputError, suggest
+from infocheck.evidence import antibodies
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,16 +117,34 @@ def matched(
 ) -> np.ndarray:
     """Position of the gene behind each name, -1 for none, shape (q,).
 
-    The mapping comes first, then the name itself, then the name without regard to case.
+    The mapping comes first and is final, then the name itself, then the name without regard
+    to case, then what antibodies of this name are against, then the name without signs.
     """
     exact = {str(gene): i for i, gene in enumerate(genes)}
     folded = {name.lower(): i for name, i in reversed(list(exact.items()))}
+    bare = _without_signs(exact)
 
-    def one(name: str) -> int:
-        text = (mapping or {}).get(name, name)
+    def as_written(text: str) -> int:
         return exact.get(text, folded.get(text.lower(), -1))
 
+    def one(name: str) -> int:
+        if mapping and name in mapping:
+            return as_written(mapping[name])
+        known = [as_written(text) for text in (name, *antibodies.symbols(name))]
+        if antibodies.form(name) != antibodies.ISOTYPE:
+            known += [bare.get(plain, -1) for plain in antibodies.plain_names(name)]
+        return next((gene for gene in known if gene >= 0), -1)
+
     return np.array([one(str(name)) for name in names], dtype=np.int64)
+
+
+def _without_signs(genes: Mapping[str, int]) -> dict[str, int]:
+    """Lower-case letters and digits of each name → position; names that clash are left out."""
+    found: dict[str, int] = {}
+    for name, position in genes.items():
+        plain = re.sub(r"[^a-z0-9]", "", name.lower())
+        found[plain] = -1 if plain in found else position
+    return {plain: position for plain, position in found.items() if position >= 0 and plain}
 
 
 def _chosen(places: Mapping[str, str], named: str | None) -> str | None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from infocheck.stats.kinetics import coupling_ceiling
+from infocheck.stats.kinetics import ceiling_interval, coupling_ceiling
 
 
 def test_median_half_lives():
@@ -33,3 +33,18 @@ def test_simulated_gene_reaches_the_ceiling():
 def test_impossible_half_lives_are_refused(pair):
     with pytest.raises(ValueError, match="above 0"):
         coupling_ceiling(*pair)
+
+
+def test_many_genes_at_once():
+    """Arrays give what single genes give; ends are those of a ratio twice off."""
+    mrna, protein = np.array([9.0, 5.0, 2.0]), np.array([46.0, 5.0, 60.0])
+    found = coupling_ceiling(mrna, protein)
+    singles = [coupling_ceiling(m, p) for m, p in zip(mrna, protein, strict=True)]
+    np.testing.assert_allclose(found, singles)
+    low, high = ceiling_interval(mrna, protein, 2.0)
+    np.testing.assert_allclose(low, coupling_ceiling(mrna, 2 * protein))
+    np.testing.assert_allclose(high, coupling_ceiling(2 * mrna, protein))
+    assert (low < found).all()
+    assert (found < high).all()
+    with pytest.raises(ValueError, match="fold"):
+        ceiling_interval(9.0, 46.0, 0.5)
