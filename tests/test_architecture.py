@@ -41,6 +41,7 @@ GROUPS = (
         "networks",
         "panel",
         "plotting",
+        "proxies",
         "references",
         "regulators",
         "result",

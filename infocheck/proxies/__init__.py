@@ -1,0 +1,1 @@
+"""How far a regulator's mRNA stands for its protein or activity."""
