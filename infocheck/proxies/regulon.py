@@ -16,6 +16,7 @@ from infocheck.stats.resampling import jackknife_error, share_interval, some
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
 
+KEY = "regulon"
 COLUMNS = [
     "regulator",
     "evidence",
@@ -62,7 +63,7 @@ def evidence(table: pd.DataFrame) -> pd.DataFrame:
     low = found["coupling_low"].where(
         found["above"].astype(bool), found["coupling_low"].clip(upper=0)
     )
-    return found.assign(evidence="regulon", kind="estimate", coupling_low=low)[COLUMNS].reset_index(
+    return found.assign(evidence=KEY, kind="estimate", coupling_low=low)[COLUMNS].reset_index(
         drop=True
     )
 

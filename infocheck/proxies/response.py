@@ -14,6 +14,7 @@ from infocheck.stats.reliability import thinned_halves
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
 
+KEY = "perturbation"
 COLUMNS = [
     "regulator",
     "evidence",
@@ -30,6 +31,7 @@ MIN_CELLS = 20
 _ESTIMATES = ("coupling", "within", "own_shift", "response_shift")
 _TABLE = [
     "regulator",
+    "is_regulator",
     "perturbed",
     "controls",
     *(f"{name}{end}" for name in _ESTIMATES for end in ("", "_low", "_high")),
@@ -40,9 +42,10 @@ _TABLE = [
 
 
 def of(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:
-    """Coupling of own mRNA and response, one row a perturbed gene whose response is readable.
+    """Coupling of own mRNA and response, one row a perturbed regulator with a readable response.
 
-    See :func:`responses` for what it estimates, and over which cells.
+    See :func:`responses` for what it estimates, and over which cells. Perturbed genes that
+    are no candidate regulators stay there.
 
     Returns
     -------
@@ -55,9 +58,9 @@ def of(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:
 
 def evidence(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of :func:`responses` that hold an estimate, in the form of :func:`of`."""
-    found = table[table["coupling"].notna()]
+    found = table[table["coupling"].notna() & table["is_regulator"].astype(bool)]
     return found.assign(
-        evidence="perturbation",
+        evidence=KEY,
         kind="estimate",
         observations=found["perturbed"] + found["controls"],
     )[COLUMNS].reset_index(drop=True)
@@ -84,11 +87,12 @@ def responses(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``regulator``; ``perturbed`` and ``controls``, sampled cells; ``coupling``,
-        ``within``, ``own_shift`` (own mRNA, perturbed minus control, standard deviations)
-        and ``response_shift``, each with ``_low`` and ``_high`` (jackknife over groups of
-        rows); ``mrna_reliability`` (NaN where values are no counts: noise is then in the
-        coupling) and ``response_reliability``; ``reason``, why there is no coupling.
+        ``regulator``; ``is_regulator``, is it a candidate; ``perturbed`` and ``controls``,
+        sampled cells; ``coupling``, ``within``, ``own_shift`` (own mRNA, perturbed minus
+        control, standard deviations) and ``response_shift``, each with ``_low`` and ``_high``
+        (jackknife over groups of rows); ``mrna_reliability`` (NaN where values are no counts:
+        noise is then in the coupling) and ``response_reliability``; ``reason``, why there is
+        no coupling.
 
     Notes
     -----
@@ -197,6 +201,7 @@ def _one(
     row = dict.fromkeys(_TABLE, np.nan)
     row |= {
         "regulator": data.names(np.array([gene]))[0],
+        "is_regulator": bool(data.regulator[data.panel.genes[gene]]),
         "perturbed": int(treated.sum()),
         "controls": int((~treated).sum()),
     }

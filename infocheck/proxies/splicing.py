@@ -14,6 +14,7 @@ from infocheck.stats.resampling import jackknife_error, some
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
 
+KEY = "unspliced"
 COLUMNS = [
     "regulator",
     "evidence",

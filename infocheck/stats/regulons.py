@@ -17,7 +17,7 @@ READABLE = 2.0
 # Least correction for halves of the responding genes that respond unequally.
 _UNEVEN = 0.25
 # Rounds in which draws that cannot be used are drawn again.
-_ROUNDS = 20
+_ROUNDS = 30
 
 
 @dataclass(frozen=True)
@@ -529,7 +529,7 @@ def random_regulons(
         observed,
         np.array([value for value, _ in drawn]),
         each.mean(axis=0),
-        each.std(axis=0, ddof=1),
+        each.std(axis=0, ddof=1) if len(each) > 1 else np.zeros(len(own)),
     )
 
 
@@ -577,8 +577,8 @@ def rewired(
 ) -> np.ndarray:
     """Targets of random networks in which every gene keeps its edges of either mode.
 
-    Targets are permuted among the edges of one mode; a pair of a gene with itself or one
-    that is there already exchanges its target with a random edge of the same mode.
+    Targets are permuted among the edges of one mode; pairs of a gene with itself and pairs
+    that are there already are permuted again, together with some others.
 
     Parameters
     ----------
@@ -600,28 +600,28 @@ def rewired(
     the null); not exactly uniform where the network is dense.
     """
     g = int(max(target.max(), own.max())) + 1
-    drawn = np.empty((draws, len(target)), dtype=np.int64)
-    for mode in (-1, 1):
-        inside = np.flatnonzero(sign == mode)
-        if len(inside):
-            drawn[:, inside] = rng.permuted(np.tile(target[inside], (draws, 1)), axis=1)
+    mode = (sign > 0).astype(np.int64)
+    drawn = np.tile(target, (draws, 1))
 
-    def wrong() -> np.ndarray:
-        return (drawn == own[regulator]) | _repeated(drawn, regulator, g)
+    def wrong(some: np.ndarray) -> np.ndarray:
+        return (drawn[some] == own[regulator]) | _repeated(drawn[some], regulator, g)
 
-    modes = {mode: np.flatnonzero(sign == mode) for mode in (-1, 1)}
+    open_ = np.arange(draws)
+    moving = np.ones(drawn.shape, dtype=bool)
     for _ in range(_ROUNDS):
-        bad = wrong()
-        if not bad.any():
-            break
-        for inside in modes.values():
-            draw, place = np.nonzero(bad[:, inside])
-            # One exchange in a draw and round, so that exchanges never overlap.
-            draw, once = np.unique(draw, return_index=True)
-            here, there = inside[place[once]], rng.choice(inside, len(draw)) if len(inside) else []
-            if len(draw):
-                drawn[draw, here], drawn[draw, there] = drawn[draw, there], drawn[draw, here]
-    drawn[wrong()] = -1
+        # Targets of the moving edges of one mode are permuted, in every network.
+        draw, edge = np.nonzero(moving)
+        order = np.lexsort((mode[edge], draw))
+        mixed = np.lexsort((rng.random(len(edge)), mode[edge], draw))
+        drawn[open_[draw[order]], edge[order]] = drawn[open_[draw[mixed]], edge[mixed]]
+        bad = wrong(open_)
+        still = bad.any(axis=1)
+        open_, bad = open_[still], bad[still]
+        if not len(open_):
+            return drawn
+        # The bad ones move again, among about twice as many others.
+        moving = bad | (rng.random(bad.shape) < 2 * bad.mean(axis=1, keepdims=True))
+    drawn[open_] = np.where(bad, -1, drawn[open_])
     return drawn
 
 
@@ -783,8 +783,8 @@ def response_coupling(
     """
     m = np.mean([np.atleast_2d(half).mean(axis=0) for half in mrna], axis=0)
     product = (np.atleast_2d(mrna[0]) * np.atleast_2d(mrna[1])).mean(axis=0)
-    pairs = zip(*(np.atleast_2d(score) for score in scores), strict=True)
-    values = np.mean([_arms(m, product, pair, treated, group) for pair in pairs], axis=0)
+    deals = zip(*(np.atleast_2d(score) for score in scores), strict=True)
+    values = np.mean([_arms(m, product, deal, treated, group) for deal in deals], axis=0)
     groups = len(values) - 1
     error = np.sqrt(jackknife_variance(values))
     direction = 1 if values[0, 8] > READABLE * error[8] else -1
