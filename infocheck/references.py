@@ -349,6 +349,21 @@ _ALL = (
         "studies",
         venue="BMC Bioinformatics 17:483",
     ),
+    Reference(
+        key="ahlmanneltze2025",
+        authors="Ahlmann-Eltze, C. and Huber, W. and Anders, S.",
+        year=2025,
+        title="Deep-learning-based gene perturbation effect prediction does not yet outperform "
+        "simple linear baselines",
+        venue="Nature Methods 22:1657-1661",
+    ),
+    Reference(
+        key="stephens2017",
+        authors="Stephens, M.",
+        year=2017,
+        title="False discovery rates: a new deal",
+        venue="Biostatistics 18:275-294",
+    ),
 )
 
 REFERENCES = {reference.key: reference for reference in _ALL}

@@ -96,6 +96,8 @@ def link_verdict(report: Report, goal: GoalVerdict, stage: Stage) -> Verdict | N
     """The verdict behind a stage as this goal sees it."""
     if goal.key == "modules" and stage is Stage.SAMPLING:
         return judging.modules_sampling(report.results)
+    if goal.key == "perturbation_response" and stage is Stage.PROXY:
+        return judging.held_out(report.results)
     state = report.stages[stage]
     return state.result.verdict if state.result else None
 
