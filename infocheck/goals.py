@@ -76,6 +76,7 @@ GOALS = (
         key="perturbation_response",
         title="Perturbation response",
         subtitle="of unseen perturbations",
+        path=(*NETWORK_PATH, Stage.PROXY),
         inputs=("perturbation",),
         levels=2,
         absent="There are no two labelled perturbations: none to learn from and another to "
@@ -98,6 +99,8 @@ _SUPPORTED = {
         "regulators and finds enough real ones. A hidden factor could still make most of them "
         "false: no test on the same data sees it.",
     ),
+    "perturbation_response": "Held-out perturbations respond in ways of their own that replicates "
+    "confirm, so a model can do better than their mean. Whether one does is for it to show.",
 }
 
 # What the upper bound ranks, for the goals that a ranking of edges measures. Modules are
@@ -319,6 +322,9 @@ def _link(goal: Goal, stage: Stage, state: StageState, results: Mapping[str, Res
         verdict = modules_sampling(results)
         multiple = verdict.estimate / verdict.need if verdict.need else None
         return _Link(stage, verdict.status, verdict.reason, multiple)
+    if goal.key == "perturbation_response" and stage is Stage.PROXY:
+        verdict = held_out(results)
+        return _Link(stage, verdict.status, verdict.reason, None, "response")
     status = state.status
     aliased = stage is Stage.CONFOUNDING and status is Status.LIMITING
     if aliased and goal.key not in _NEED_CONTRASTS:
@@ -351,6 +357,23 @@ def modules_sampling(results: Mapping[str, Result]) -> Verdict:
         return verdict
     said = f" No more than borderline, because {cause}: halves agree on that noise too."
     return replace(verdict, status=Status.BORDERLINE, reason=verdict.reason + said)
+
+
+def held_out(results: Mapping[str, Result]) -> Verdict:
+    """The last link for perturbation response: can held-out ones be told from their mean?
+
+    Limiting unless the whole interval of what is left to gain over that mean lies above 0.
+    """
+    result = results.get("response")
+    if result is None:
+        reason = "Whether perturbations can be predicted better than by their mean was not judged."
+        return Verdict(status=Status.NOT_ASSESSED, reason=reason)
+    verdict = result.verdict
+    if verdict.status in (Status.NOT_ASSESSED, Status.ERROR) or "summary" not in result.tables:
+        return verdict
+    low = result.tables["summary"]["difference_low"].iloc[0]
+    above = low is not None and low > 0
+    return replace(verdict, status=Status.ENOUGH if above else Status.LIMITING)
 
 
 def _weakness(link: _Link) -> tuple[int, float, int]:
@@ -418,11 +441,13 @@ def _independently_shown(
 
     Modules: halves that share no donor. Confident edges, and the targets of one
     regulator: a selector that keeps its nominal rate on these regulators and finds
-    enough, and knowledge of how far mRNA stands for the regulator. Of a whole network,
-    direction and response expression alone shows nothing.
+    enough, and knowledge of how far mRNA stands for the regulator. Perturbation response:
+    held-out perturbations. Of a whole network and of direction expression alone shows nothing.
     """
     if goal.key == "modules":
         return _donors_apart(results)
+    if goal.key == "perturbation_response":
+        return held_out(results).status is Status.ENOUGH
     if goal.key not in _CALIBRATED:
         return False
     calibrated = results.get("fdr")

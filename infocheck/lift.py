@@ -32,6 +32,8 @@ REMEDIES_OF_CHECKS = {
     "fdr": "A selector that keeps its rate on these regulators, with labelled factors or "
     "components removed from regulators and targets alike; fewer regulators that resemble each "
     "other; more independent observations.",
+    "response": "More cells of each perturbation and of the control, and perturbations that share "
+    "no mechanism.",
 }
 PERTURB = "Perturb regulators, and label the perturbation of each observation."
 # The number of a stage is forecast only where a closed form exists.
@@ -102,9 +104,26 @@ def sentence(stage: Stage, results: Mapping[str, Result], check: str = "") -> st
 
     ``check`` is the check that set the stage, where it matters.
     """
-    found = gain(stage, results)
     remedy = REMEDIES_OF_CHECKS.get(check, REMEDIES[stage])
+    if check == "response":
+        return f"{remedy} {_ceiling_with_more_rows(results.get(check))}"
+    found = gain(stage, results)
     return f"{remedy} {found.sentence if found else NOT_FORECAST}"
+
+
+def _ceiling_with_more_rows(result: Result | None) -> str:
+    """What four times the rows would do to the ceiling and to the mean it is held against."""
+    if result is None or "cells" not in result.tables:
+        return NOT_FORECAST
+    rows = result.tables["cells"].set_index("times_the_rows")
+    values = [rows.loc[times, name] for name in ("ceiling", "mean_baseline") for times in (1, 4)]
+    if not all(value is not None and math.isfinite(value) for value in values):
+        return NOT_FORECAST
+    best, then, mean, mean_then = values
+    return (
+        f"Four times the cells would bring the best possible correlation from {best:z.2f} to "
+        f"{then:z.2f}, and that of the mean from {mean:z.2f} to {mean_then:z.2f}."
+    )
 
 
 def gain(stage: Stage | None, results: Mapping[str, Result]) -> Gain | None:

@@ -412,6 +412,19 @@ _ALL = (
         year=2002,
         title="Stochastic gene expression in a single cell",
         venue="Science 297:1183-1186",
+        key="ahlmanneltze2025",
+        authors="Ahlmann-Eltze, C. and Huber, W. and Anders, S.",
+        year=2025,
+        title="Deep-learning-based gene perturbation effect prediction does not yet outperform "
+        "simple linear baselines",
+        venue="Nature Methods 22:1657-1661",
+    ),
+    Reference(
+        key="stephens2017",
+        authors="Stephens, M.",
+        year=2017,
+        title="False discovery rates: a new deal",
+        venue="Biostatistics 18:275-294",
     ),
 )
 

@@ -76,6 +76,11 @@ SHARED_NOISE = 0.10
 # ... and share of directions that the rows fill, 1 where each gene has noise of its own.
 FILLED_DIRECTIONS = 1 / 3
 
+# Responses to fewer perturbations than this have no mean that another could be held against,
+# and over fewer genes than this no correlation (conventions).
+MIN_PERTURBATIONS = 5
+MIN_RESPONSE_GENES = 10
+
 # Explanation only: another study is worth considering when it finds at least this share of
 # edges more, over its whole interval, and not worth doing when it cannot (convention).
 WORTH_GAIN = 0.02

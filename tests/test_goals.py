@@ -339,6 +339,78 @@ def test_direction_and_response_open_with_their_inputs():
     assert decide(sound(), perturbation=2)["perturbation_response"].verdict is Answer.NOT_EXCLUDED
 
 
+def response(low, high=0.4, status=Status.BORDERLINE):
+    summary = pd.DataFrame([{"difference": 0.2, "difference_low": low, "difference_high": high}])
+    cells = pd.DataFrame(
+        {"times_the_rows": [1, 2, 4], "ceiling": [0.3, 0.4, 0.5], "mean_baseline": [0.2, 0.3, 0.35]}
+    )
+    verdict = Verdict(status=status, reason="response says so. Bring replicates.", estimate=0.2)
+    tables = {"summary": summary, "cells": cells} if low is not None else {}
+    return Result(check=by_name("response"), verdict=verdict, tables=tables)
+
+
+def held_out(low, results=None, **options):
+    results = (results or sound()) | {"response": response(low, **options)}
+    return decide(results, perturbation=30)["perturbation_response"]
+
+
+def test_response_is_supported_where_the_ceiling_is_above_the_mean():
+    found = held_out(0.05)
+    assert found.verdict is Answer.SUPPORTED
+    assert found.limiting_stage is None
+    assert found.path[Stage.PROXY] is Status.ENOUGH
+    assert "ways of their own" in found.reason
+    weak = sound() | {"stability": stability(Status.BORDERLINE, 0.15)}
+    assert held_out(0.05, weak).verdict is Answer.NOT_EXCLUDED
+    assert held_out(0.05, weak).limiting_stage is Stage.SAMPLING
+
+
+@pytest.mark.parametrize("low", [0.0, -0.1])
+def test_response_is_excluded_where_the_ceiling_is_within_noise_of_the_mean(low):
+    found = held_out(low)
+    assert found.verdict is Answer.EXCLUDED
+    assert found.limiting_stage is Stage.PROXY
+    assert found.path[Stage.PROXY] is Status.LIMITING
+    assert found.reason == "response says so. Bring replicates."
+    assert found.lift == (
+        f"{lift.REMEDIES_OF_CHECKS['response']} Four times the cells would bring the best "
+        "possible correlation from 0.30 to 0.50, and that of the mean from 0.20 to 0.35."
+    )
+    assert held_out(low, sound() | {"proxy": result("proxy", Status.ENOUGH)}) == found
+
+
+def test_response_that_was_not_assessed_is_never_supported():
+    missing = held_out(None, status=Status.NOT_ASSESSED)
+    assert missing.verdict is Answer.NOT_EXCLUDED
+    assert missing.limiting_stage is Stage.PROXY
+    assert missing.lift == "Bring replicates."
+    assert decide(sound(), perturbation=30)["perturbation_response"].verdict is Answer.NOT_EXCLUDED
+    crashed = held_out(0.05, status=Status.ERROR)
+    assert crashed.verdict is Answer.NOT_ASSESSED
+
+
+def test_an_aliased_contrast_excludes_response_whatever_its_ceiling():
+    aliased = sound() | {"confounding": result("confounding", Status.LIMITING)}
+    found = held_out(0.3, aliased)
+    assert found.verdict is Answer.EXCLUDED
+    assert found.limiting_stage is Stage.CONFOUNDING
+
+
+def test_the_ceiling_decides_no_other_goal():
+    without, found = (
+        decide(sound() | extra, perturbation=30) for extra in ({}, {"response": response(-1.0)})
+    )
+    assert without.pop("perturbation_response") != found.pop("perturbation_response")
+    assert without == found
+
+
+def test_without_numbers_the_ceiling_is_not_forecast():
+    table = response(-0.1)
+    table.tables["cells"]["ceiling"] = None
+    found = decide(sound() | {"response": table}, perturbation=30)["perturbation_response"]
+    assert found.lift == f"{lift.REMEDIES_OF_CHECKS['response']} {lift.NOT_FORECAST}"
+
+
 def test_fewer_than_ten_observations_exclude_networks():
     found = decide(sound(), n_obs=9)
     assert found["modules"].verdict is not Answer.EXCLUDED

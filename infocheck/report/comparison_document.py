@@ -346,7 +346,7 @@ def _causes(excluded: Sequence[Mapping], goal: str) -> str:
     """``mostly by sampling stability``: the stages that exclude, the commonest first."""
     stages = [Stage(one["goals"][goal]["limiting_stage"]) for one in excluded]
     counts = sorted({s: stages.count(s) for s in Stage if s in stages}.items(), key=lambda p: -p[1])
-    (first, most), *others = [(words.STAGES[stage].inline, count) for stage, count in counts]
+    (first, most), *others = [(words.stage(stage, goal).inline, count) for stage, count in counts]
     if not others:
         return f"by {first}"
     if most > len(stages) / 2:

@@ -306,7 +306,7 @@ def _limit(one: Mapping, goal: str) -> dict | None:
     excluded = verdict["verdict"] == Answer.EXCLUDED.value
     status = Status.LIMITING if excluded else Status(one["stages"][stage.value]["status"])
     return {
-        "stage": words.STAGES[stage].title,
+        "stage": words.stage(stage, goal).title,
         "mark": words.STATUS[status],
         "number": digits.with_interval(number) if number else "",
         "threshold": f"{saved['held_against']} {saved['threshold']}"

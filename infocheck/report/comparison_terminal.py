@@ -44,7 +44,7 @@ def limit(one: Mapping, goal: str) -> str:
     verdict = one["goals"][goal]
     if verdict["limiting_stage"] is None:
         return ""
-    stage = words.STAGES[Stage(verdict["limiting_stage"])].inline
+    stage = words.stage(Stage(verdict["limiting_stage"]), goal).inline
     number = deciding(verdict)
     if number is None:
         return f"limited by {stage}: {views.clause(verdict['reason'])}"

@@ -44,7 +44,7 @@ def _limit(report: Report, verdict: GoalVerdict) -> str:
     stage = verdict.limiting_stage
     if stage is None:
         return ""
-    text = f"limited by {words.STAGES[stage].inline}"
+    text = f"limited by {words.stage(stage, verdict.key).inline}"
     number = views.deciding_number(report, verdict)
     if number is None:
         return f"{text}: {views.clause(verdict.reason)}"

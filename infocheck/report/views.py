@@ -96,6 +96,8 @@ def link_verdict(report: Report, goal: GoalVerdict, stage: Stage) -> Verdict | N
     """The verdict behind a stage as this goal sees it."""
     if goal.key == "modules" and stage is Stage.SAMPLING:
         return judging.modules_sampling(report.results)
+    if goal.key == "perturbation_response" and stage is Stage.PROXY:
+        return judging.held_out(report.results)
     state = report.stages[stage]
     return state.result.verdict if state.result else None
 
@@ -146,7 +148,7 @@ def lead(report: Report) -> dict:
     assessed = goal.path.get(goal.limiting_stage) in _ASSESSED
     return {
         "assessed": assessed,
-        "stage": words.STAGES[goal.limiting_stage].inline,
+        "stage": words.stage(goal.limiting_stage, goal.key).inline,
         "number": number,
         "unit": verdict.unit if verdict and not number.startswith(verdict.unit) else "",
         "threshold": _held_against(report, goal),
@@ -160,7 +162,7 @@ def lead(report: Report) -> dict:
 def _missing(goal: GoalVerdict) -> str:
     """Links on the goal's path that were not assessed, in words."""
     missing = [s for s in goal.goal.path if goal.path.get(s) is Status.NOT_ASSESSED]
-    return listed([words.STAGES[stage].inline for stage in missing]) if missing else ""
+    return listed([words.stage(stage, goal.key).inline for stage in missing]) if missing else ""
 
 
 def also_limiting(report: Report) -> list[dict]:
@@ -215,7 +217,7 @@ def _goal_row(verdict: GoalVerdict) -> dict:
         "title": verdict.goal.title,
         "subtitle": verdict.goal.subtitle,
         "mark": words.ANSWER[verdict.verdict],
-        "stage": words.STAGES[stage].title if stage else "No stage",
+        "stage": words.stage(stage, verdict.key).title if stage else "No stage",
         "stage_mark": words.STATUS[status or Status.BORDERLINE],
         "limited": stage is not None,
         "reason": verdict.reason,
@@ -259,7 +261,7 @@ def _link(report: Report, goal: GoalVerdict, stage: Stage, position: int) -> Lin
         return Link(
             key=stage.value,
             position=position,
-            words=words.STAGES[stage],
+            words=words.stage(stage, goal.key),
             mark=None,
             weak=False,
             width=0,
@@ -269,7 +271,7 @@ def _link(report: Report, goal: GoalVerdict, stage: Stage, position: int) -> Lin
     shared = {
         "key": stage.value,
         "position": position,
-        "words": words.STAGES[stage],
+        "words": words.stage(stage, goal.key),
         "mark": words.STATUS[status],
         "weak": stage is goal.limiting_stage,
     }
@@ -427,7 +429,9 @@ def advice(report: Report) -> list[dict]:
         gain = lifting.gain(verdicts[0].limiting_stage, report.results)
         if gain is None or gain.sentence not in lift:
             gain = None
-        stages = dict.fromkeys(v.limiting_stage for v in verdicts if v.limiting_stage)
+        stages = dict.fromkeys(
+            words.stage(v.limiting_stage, v.key).inline for v in verdicts if v.limiting_stage
+        )
         concerns = [
             (v.goal.title, words.ANSWER[v.verdict].word.lower())
             for v in sorted(verdicts, key=lambda v: list(report.goals).index(v.key))
@@ -439,7 +443,7 @@ def advice(report: Report) -> list[dict]:
                 "more": more.replace(lifting.NOT_FORECAST, "").strip(),
                 "gain": gain,
                 "concerns": concerns,
-                "stages": [words.STAGES[stage].inline for stage in stages],
+                "stages": list(stages),
             }
         )
     return items

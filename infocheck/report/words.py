@@ -72,6 +72,16 @@ STAGES = {
     Stage.PROXY: StageWords("mRNA proxy", "Does mRNA follow activity?"),
 }
 
+# The last link of one goal answers another question.
+_HELD_OUT = StageWords("Held-out perturbations", "Better than their mean?")
+
+
+def stage(which: Stage, goal: str) -> StageWords:
+    """The words of a link as a goal sees it."""
+    other = goal == "perturbation_response" and which is Stage.PROXY
+    return _HELD_OUT if other else STAGES[which]
+
+
 # Goal key → its name inside a sentence, and whether that name is a plural.
 SUBJECTS = {
     "modules": ("gene modules", True),
