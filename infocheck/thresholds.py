@@ -77,3 +77,8 @@ WORTH_GAIN = 0.02
 NOMINAL_FDR = 0.10
 REALISED_FDR_NEED = 0.15
 EXPECTED_DISCOVERIES = 10
+
+# Perturbations: this share of those labelled must move expression beyond their own gene
+# (convention), and so many of them must be of regulators before they say anything of these.
+RESPONDING_NEED = 0.50
+MIN_MOVED_REGULATORS = 3
