@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from infocheck import plotting
-from infocheck.check import Tables
 from infocheck.plotting import Chart
+
+Tables = Mapping[str, pd.DataFrame]
 
 MOST_ROWS = 30
 MOST_TILES = 40
