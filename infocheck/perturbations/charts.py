@@ -52,7 +52,7 @@ def _response(tables: Tables) -> Chart | None:
         title=f"{row['responding']:.0f} of {row['tested']:.0f} perturbations move expression "
         "beyond their own gene at an FDR of 5%.",
         caption="Energy distance from the controls with 95% intervals"
-        f"{_only(tables, table)}. Blue: responds; grey: not shown.",
+        f"{_only(tables, table, 'distance')}. Blue: responds; grey: not shown.",
         draw=draw,
         height=1.3 + _INCH * len(table),
     )
@@ -80,15 +80,16 @@ def _own(tables: Tables) -> Chart | None:
         title=f"{row['own_changed']:.0f} of {row['own_measured']:.0f} perturbed genes that are "
         "measured change their own expression at an FDR of 5%.",
         caption=("Means with 95% intervals" if intervals else "One value each: no replicates")
-        + f"{_only(tables, table)}. Blue: changed; grey: not shown. A knock-out can stop the "
-        "protein and leave the mRNA as it was.",
+        + f"{_only(tables, table, column)}. Blue: changed; grey: not shown. A knock-out can stop "
+        "the protein and leave the mRNA as it was.",
         draw=draw,
         height=1.3 + _INCH * len(table),
     )
 
 
-def _only(tables: Tables, table: pd.DataFrame) -> str:
-    return f"; the {MOST_ROWS} largest" if len(tables["perturbations"]) > len(table) else ""
+def _only(tables: Tables, table: pd.DataFrame, column: str) -> str:
+    known = np.isfinite(_numbers(tables["perturbations"], column)).sum()
+    return f"; the {MOST_ROWS} largest" if known > len(table) else ""
 
 
 def _whiskers(axes, table: pd.DataFrame, column: str, marked: np.ndarray) -> None:
