@@ -412,6 +412,8 @@ _ALL = (
         year=2002,
         title="Stochastic gene expression in a single cell",
         venue="Science 297:1183-1186",
+    ),
+    Reference(
         key="ahlmanneltze2025",
         authors="Ahlmann-Eltze, C. and Huber, W. and Anders, S.",
         year=2025,
@@ -425,6 +427,49 @@ _ALL = (
         year=2017,
         title="False discovery rates: a new deal",
         venue="Biostatistics 18:275-294",
+    ),
+    Reference(
+        key="szekely2013",
+        authors="Székely, G. J. and Rizzo, M. L.",
+        year=2013,
+        title="Energy statistics: A class of statistics based on distances",
+        venue="Journal of Statistical Planning and Inference 143:1249-1272",
+    ),
+    Reference(
+        key="peidli2024",
+        authors="Peidli, S. and Green, T. D. and Shen, C. and others",
+        year=2024,
+        title="scPerturb: harmonized single-cell perturbation data",
+        venue="Nature Methods 21:531-540",
+    ),
+    Reference(
+        key="papalexi2021",
+        authors="Papalexi, E. and Mimitou, E. P. and Butler, A. W. and others",
+        year=2021,
+        title="Characterizing the molecular regulation of inhibitory immune checkpoints with "
+        "multimodal single-cell screens",
+        venue="Nature Genetics 53:322-331",
+    ),
+    Reference(
+        key="roy2007",
+        authors="Roy, O. and Vetterli, M.",
+        year=2007,
+        title="The effective rank: a measure of effective dimensionality",
+        venue="Proceedings of the 15th European Signal Processing Conference, 606-610",
+    ),
+    Reference(
+        key="satterthwaite1946",
+        authors="Satterthwaite, F. E.",
+        year=1946,
+        title="An approximate distribution of estimates of variance components",
+        venue="Biometrics Bulletin 2:110-114",
+    ),
+    Reference(
+        key="bergsma2013",
+        authors="Bergsma, W.",
+        year=2013,
+        title="A bias-correction for Cramér's V and Tschuprow's T",
+        venue="Journal of the Korean Statistical Society 42:323-328",
     ),
 )
 

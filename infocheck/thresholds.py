@@ -98,3 +98,8 @@ MARKER_SHARE = 0.10
 DETECTABLE_EFFECT = 5.0
 # ... and a genetic effect when it explains this share of what differs between donors.
 VARIANT_SHARE = 0.50
+
+# Perturbations: this share of those labelled must move expression beyond their own gene
+# (convention), and so many of them must be of regulators before they say anything of these.
+RESPONDING_NEED = 0.50
+MIN_MOVED_REGULATORS = 3

@@ -22,6 +22,15 @@ _COLUMNS = re.compile(
     r"sgrna_?names?|feature_?calls?|protospacers?(_?calls?)?",
     re.IGNORECASE,
 )
+_GUIDE = r"(?:s?g_?rna|guide|protospacer|feature)"
+_TOP = re.compile(rf"(?:top_|max_)?{_GUIDE}_?(?:umi|count|read)s?_?max|max_{_GUIDE}_?umis?", re.I)
+_ALL = re.compile(
+    rf"(?:total_)?{_GUIDE}_?(?:umi|count|read)s?_?(?:total|sum|all)|total_{_GUIDE}_?umis?", re.I
+)
+_NUMBER = re.compile(
+    rf"(?:n|num|number_of|nr)_?{_GUIDE}s?(?:_?detected)?|{_GUIDE}s?_(?:per_cell|number)|num_features",
+    re.I,
+)
 # What stands between the genes of a combination, and what follows the name of a gene.
 _BETWEEN = re.compile(r"\s*(?:\+|\||;|,|&|::|\band\b)\s*", re.IGNORECASE)
 _AFTER = re.compile(
@@ -45,11 +54,18 @@ class Guides:
         perturbation, two for a combination, none for the control.
     guide
         The column of guides, or None.
+    purity
+        Share of each row's guide molecules that the most frequent guide has, shape (n,), NaN
+        where none was read; None without columns of the largest number and of all.
+    number
+        Guides that were found in each row, shape (n,); None without such a column.
     """
 
     targets: Mapping[str, tuple[int, ...]]
     parts: Mapping[str, tuple[str, ...]]
     guide: Role | None = None
+    purity: np.ndarray | None = None
+    number: np.ndarray | None = None
 
     @property
     def genes(self) -> np.ndarray:
@@ -60,7 +76,12 @@ class Guides:
 
     def keep(self, rows: np.ndarray) -> Guides:
         """The same on a subset of rows."""
-        return self if self.guide is None else replace(self, guide=self.guide.keep(rows))
+        return replace(
+            self,
+            guide=None if self.guide is None else self.guide.keep(rows),
+            purity=None if self.purity is None else self.purity[rows],
+            number=None if self.number is None else self.number[rows],
+        )
 
 
 def find(
@@ -86,7 +107,27 @@ def find(
         parts[level] = () if level == perturbation.control else _parts(level, exact)
         found = (_gene(part, exact, folded) for part in parts[level])
         targets[level] = tuple(dict.fromkeys(gene for gene in found if gene is not None))
-    return Guides(targets, parts, column), notes
+    return Guides(targets, parts, column, _purity(obs), _numbers(obs, _NUMBER)), notes
+
+
+def _purity(obs: pd.DataFrame) -> np.ndarray | None:
+    top, total = _numbers(obs, _TOP), _numbers(obs, _ALL)
+    if top is None or total is None or (top > total).any():
+        return None
+    return np.divide(top, total, out=np.full(len(obs), np.nan), where=total > 0)
+
+
+def _numbers(obs: pd.DataFrame, pattern: re.Pattern[str]) -> np.ndarray | None:
+    """The first column of that name that holds numbers of 0 or more."""
+    import pandas as pd
+
+    for column in obs.columns:
+        if pattern.fullmatch(str(column)):
+            values = pd.to_numeric(obs[column].astype(object), errors="coerce")
+            values = values.to_numpy(dtype=float)
+            if np.isfinite(values).any() and not (values < 0).any():
+                return values
+    return None
 
 
 def _column(obs: pd.DataFrame, taken: str, named: str | None) -> tuple[Role | None, list[str]]:
