@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from infocheck.moments import Moments
     from infocheck.networks import Reference
 
+T = TypeVar("T")
 _COUNT_LAYERS = ("counts", "count", "raw_counts", "raw", "umi", "umis", "umi_counts")
 
 
@@ -88,6 +89,8 @@ class Dataset:
         What stands beside expression: protein of the sampled rows, half-lives, regulons.
     arms
         How perturbed rows are compared with others, where perturbations are labelled.
+    shared
+        What several checks use, see :meth:`once`.
     """
 
     name: str
@@ -116,6 +119,7 @@ class Dataset:
     design: Design | None = None
     evidence: Evidence = field(default_factory=Evidence)
     arms: Arms | None = None
+    shared: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def n(self) -> int:
@@ -135,7 +139,21 @@ class Dataset:
 
     def with_moments(self, moments: Moments) -> Dataset:
         """The same data set with the sums of the second pass."""
-        return replace(self, measured=moments)
+        return replace(self, measured=moments, shared={})
+
+    def once(self, name: str, compute: Callable[[], T]) -> T:
+        """What several checks use, computed by the first that asks; no check may depend on that.
+
+        Parameters
+        ----------
+        name
+            Of the result, one for each.
+        compute
+            Gives the same whoever asks: from these data and a seed of its own.
+        """
+        if name not in self.shared:
+            self.shared[name] = compute()
+        return self.shared[name]
 
     def with_network(self, network: Reference | None) -> Dataset:
         """The same data set with a network that the check ``agreement`` scores against."""

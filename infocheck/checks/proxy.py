@@ -17,7 +17,7 @@ from infocheck.confounders.words import listed
 from infocheck.errors import NotAssessed
 from infocheck.evidence.half_lives import MRNA_HOURS, PROTEIN_HOURS, SPECIES
 from infocheck.plotting import Chart
-from infocheck.proxies import coupling, half_life, protein
+from infocheck.proxies import coupling, half_life, protein, regulon, response, splicing
 from infocheck.result import INFINITY, Stage, Status, Verdict
 from infocheck.stats.coupling import LEAST_RELIABILITY
 from infocheck.stats.kinetics import coupling_ceiling
@@ -31,7 +31,6 @@ _GRID = (1.0, 3.0, 9.0, 24.0, PROTEIN_HOURS, 100.0)
 _WORDS = {
     "protein": "protein of the same observations",
     "regulon": "targets of a prior network",
-    "unspliced": "unspliced mRNA",
     "perturbation": "perturbations",
 }
 # Lines of the chart; single regulators have names on it up to so many.
@@ -54,7 +53,13 @@ class Proxy(Check):
     stage = Stage.PROXY
     unit = "correlation of mRNA and activity"
     needs = ("protein", "half-lives", "perturbation of regulators")
-    references = ("schwanhausser2011", "spearman1904", "fisher1921", "quenouille1956")
+    references = (
+        "schwanhausser2011",
+        "spearman1904",
+        "spearman1910",
+        "fisher1921",
+        "quenouille1956",
+    )
     computed = (
         "Each kind of evidence gives a range for the correlation ρ of a regulator's mRNA with its "
         "activity; ranges of one regulator are joined. The headline is the median over regulators, "
@@ -70,6 +75,14 @@ class Proxy(Check):
         f"{protein.UNKNOWN_RELIABILITY:g} of each (an assumption). Intervals are the wider of the "
         "jackknife over independent groups and of Fisher's. Phosphorylated and cleaved forms, "
         "isoforms, and proteins no higher than isotype controls do not count. "
+        "A prior list of targets: the regulator's mRNA, from one half of its counts, against the "
+        "signed mean of its targets, from the other half and without the regulator itself, beyond "
+        "what random genes alike in mean and variance give; both reliabilities are taken out. "
+        f"With {regulon.MIN_TARGETS} measured targets or more (a convention). Signs: the share of "
+        "positive correlations among activations against that among repressions, and against "
+        "random networks with the same numbers of edges. "
+        "Perturbed regulators: own mRNA against the response of all other genes, learned from "
+        "other cells, over perturbed and control cells in equal parts. "
         "Half-lives: when transcription fluctuates around a steady state, the correlation is at "
         "most the square root of protein decay over the sum of both decays. Half-lives that are "
         f"given cut the upper end of a range, with the ratio taken to be off by {half_life.FOLD:g}-"
@@ -79,7 +92,10 @@ class Proxy(Check):
         "and a range of protein half-lives, as context alone."
     )
     misleads = (
-        "Activity needs more than protein: modification, location, partners. What moves mRNA and "
+        "Activity needs more than protein: modification, location, partners. A list of targets is "
+        "from other cells: a low coupling can mean a wrong list, and what moves regulator and "
+        "targets alike raises it. Perturbed cells differ more than cells at rest: their coupling "
+        "is a best case. What moves mRNA and "
         "protein alike in a sample, such as purity, size of a cell or batch, raises the "
         "correlation, and antibody background lowers it. The range is over all observations, so "
         "differences between cell types count; the table of proteins has them apart. Regulators "
@@ -93,9 +109,14 @@ class Proxy(Check):
     def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
         # Every check that uses the coupling sees the same numbers, whatever its own stream.
         found = coupling.of(data)
-        compared = protein.compared(data, coupling.stream(coupling.SEED, protein.KEY))
+
+        def stream(key: str) -> np.random.Generator:
+            return coupling.stream(coupling.SEED, key)
+
+        compared = protein.compared(data, stream(protein.KEY))
         normalised = protein.normalisations(data, compared)
         ceilings = half_life.ceilings(data)
+        targets = regulon.couplings(data, stream(regulon.KEY))
         tables = {
             "summary": _summary(data, found, compared, ceilings, normalised),
             "ceiling": _ceilings_of_medians(),
@@ -107,6 +128,12 @@ class Proxy(Check):
             "half_lives": ceilings,
             "proteins": compared,
             "normalisation": normalised,
+            "regulons": targets,
+            "regulon_summary": regulon.summary(targets) if len(targets) else None,
+            "regulon_signs": regulon.signs(data, stream("signs")),
+            "few_targets": regulon.left_out(data),
+            "unspliced": splicing.gain(data, stream("unspliced")),
+            "responses": response.responses(data, stream(response.KEY)),
         }
         return {name: t for name, t in tables.items() if t is not None and len(t)}
 
@@ -223,6 +250,12 @@ def _ceilings_of_medians() -> pd.DataFrame:
 def _why_not(row: pd.Series) -> str:
     """Why nothing is assessed, what the tables show all the same, and what to bring."""
     said = []
+    if row["assessed"]:
+        said.append(
+            f"Only {row['assessed']:.0f} of {row['regulators']:,.0f} regulators "
+            f"{'has' if row['assessed'] == 1 else 'have'} evidence, from {row['evidence']}; "
+            f"{coupling.FEWEST} are the least."
+        )
     if row["proteins"]:
         said.append(_about_proteins(row))
     if row["ceilings"]:

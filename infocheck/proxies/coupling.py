@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from infocheck import thresholds
-from infocheck.proxies import half_life, protein
+from infocheck.proxies import half_life, protein, regulon, response
 from infocheck.proxies.table import CEILING, COLUMNS, ESTIMATE, no_evidence
 from infocheck.result import INFINITY
 from infocheck.stats.resampling import median_interval
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from infocheck.dataset import Dataset
 
 # Each has ``KEY`` and ``of(data, rng)``, which returns a table with these COLUMNS.
-EVIDENCE: tuple[ModuleType, ...] = (half_life, protein)
+EVIDENCE: tuple[ModuleType, ...] = (half_life, protein, regulon, response)
 # Computed from the same correlations of mRNA that the network is made of.
 SAME_DATA = frozenset({"regulon"})
 SEED = 0
@@ -111,6 +111,10 @@ def of(data: Dataset, seed: int = SEED) -> Coupling:
     around a steady state, so measured differences between cell states may exceed it, and the
     estimate is kept. Where that is so for more than one regulator in ten, no range is cut.
     """
+    return data.once(f"coupling {seed}", lambda: _of(data, seed))
+
+
+def _of(data: Dataset, seed: int) -> Coupling:
     tables = [module.of(data, stream(seed, module.KEY)) for module in EVIDENCE]
     tables = [table for table in tables if len(table)]
     joined = pd.concat(tables, ignore_index=True) if tables else no_evidence()

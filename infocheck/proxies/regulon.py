@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from infocheck.moments import sampled_counts
+from infocheck.proxies.table import COLUMNS, ESTIMATE
 from infocheck.stats import regulons
 from infocheck.stats.regulons import Edges
 from infocheck.stats.reliability import thinned_halves
@@ -17,15 +18,6 @@ if TYPE_CHECKING:
     from infocheck.dataset import Dataset
 
 KEY = "regulon"
-COLUMNS = [
-    "regulator",
-    "evidence",
-    "kind",
-    "coupling",
-    "coupling_low",
-    "coupling_high",
-    "observations",
-]
 # Targets below which an activity is not read: a convention.
 MIN_TARGETS = 10
 # Random regulons for each regulator, and random networks for signs.
@@ -63,7 +55,7 @@ def evidence(table: pd.DataFrame) -> pd.DataFrame:
     low = found["coupling_low"].where(
         found["above"].astype(bool), found["coupling_low"].clip(upper=0)
     )
-    return found.assign(evidence=KEY, kind="estimate", coupling_low=low)[COLUMNS].reset_index(
+    return found.assign(evidence=KEY, kind=ESTIMATE, coupling_low=low)[list(COLUMNS)].reset_index(
         drop=True
     )
 

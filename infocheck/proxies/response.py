@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from infocheck.moments import sampled_counts
+from infocheck.proxies.table import COLUMNS, ESTIMATE
 from infocheck.stats import regulons
 from infocheck.stats.reliability import thinned_halves
 
@@ -15,15 +16,6 @@ if TYPE_CHECKING:
     from infocheck.dataset import Dataset
 
 KEY = "perturbation"
-COLUMNS = [
-    "regulator",
-    "evidence",
-    "kind",
-    "coupling",
-    "coupling_low",
-    "coupling_high",
-    "observations",
-]
 # Divisions of the counts of the perturbed genes into halves.
 DIVISIONS = 20
 # Sampled cells of either arm below which a perturbation says nothing: a convention.
@@ -61,9 +53,9 @@ def evidence(table: pd.DataFrame) -> pd.DataFrame:
     found = table[table["coupling"].notna() & table["is_regulator"].astype(bool)]
     return found.assign(
         evidence=KEY,
-        kind="estimate",
+        kind=ESTIMATE,
         observations=found["perturbed"] + found["controls"],
-    )[COLUMNS].reset_index(drop=True)
+    )[list(COLUMNS)].reset_index(drop=True)
 
 
 def responses(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:

@@ -14,33 +14,12 @@ from infocheck.stats.resampling import jackknife_error, some
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
 
-KEY = "unspliced"
-COLUMNS = [
-    "regulator",
-    "evidence",
-    "kind",
-    "coupling",
-    "coupling_low",
-    "coupling_high",
-    "observations",
-]
 # Genes that are read of both layers at most.
 REGULATORS, TARGETS = 300, 500
 # Regulators, targets and groups of rows below which nothing is compared: conventions.
 MIN_REGULATORS, MIN_TARGETS, MIN_GROUPS = 3, 10, 4
 _TABLE = ["statistic", "estimate", "low", "high", "regulators", "targets", "observations"]
 _STATISTICS = ("unspliced targets", "spliced targets", "gain", "ratio")
-
-
-def of(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:
-    """No coupling: an empty frame with the columns of the other evidence.
-
-    The correlation of a regulator's mRNA with the unspliced transcripts of a target is the
-    product of the coupling of mRNA and activity and of how closely the target follows that
-    activity. Unspliced transcripts are younger, which raises the second factor alone; the
-    first is the same for both layers and cancels in their ratio, see :func:`gain`.
-    """
-    return pd.DataFrame(columns=COLUMNS)
 
 
 def gain(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:
@@ -69,6 +48,11 @@ def gain(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:
 
     Notes
     -----
+    No evidence of the coupling of mRNA and activity: the correlation of a regulator's mRNA
+    with the unspliced transcripts of a target is the product of that coupling and of how
+    closely the target follows the activity. Unspliced transcripts are younger, which raises
+    the second factor alone; the first is the same for both layers and cancels in their ratio.
+
     Idea: Xue et al. (2023). It speaks of which layer of the *targets* a network should be
     inferred from, and holds for changes faster than the half-life of mRNA. Ambient RNA,
     priming inside transcripts and the nuclear share of a cell put noise into unspliced counts

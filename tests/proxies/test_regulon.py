@@ -10,6 +10,7 @@ import pytest
 from infocheck.dataset import Dataset
 from infocheck.moments import Moments
 from infocheck.proxies import regulon
+from infocheck.proxies.table import COLUMNS
 from infocheck.simulate import simulate
 
 
@@ -62,7 +63,7 @@ def test_sees_mrna_that_says_nothing():
 def test_columns_of_the_evidence():
     data = opened(world(seed=4))
     found = regulon.of(data, rng())
-    assert list(found.columns) == regulon.COLUMNS
+    assert list(found.columns) == list(COLUMNS)
     assert found["regulator"].is_unique
     assert set(found["evidence"]) == {"regulon"}
     assert set(found["kind"]) == {"estimate"}
@@ -76,7 +77,7 @@ def test_without_regulons_there_is_nothing():
     data = opened(world(seed=4), regulons=None)
     for found in (regulon.of(data, rng()), regulon.signs(data, rng()), regulon.left_out(data)):
         assert not len(found)
-    assert list(regulon.of(data, rng()).columns) == regulon.COLUMNS
+    assert list(regulon.of(data, rng()).columns) == list(COLUMNS)
     assert regulon.summary(regulon.couplings(data, rng()))["estimate"].isna().all()
 
 

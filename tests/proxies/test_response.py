@@ -10,6 +10,7 @@ import pytest
 from infocheck.dataset import Dataset
 from infocheck.moments import Moments
 from infocheck.proxies import response
+from infocheck.proxies.table import COLUMNS
 from infocheck.simulate import mechanistic, simulate
 
 CELLS = 150
@@ -78,7 +79,7 @@ def test_one_screen_with_several_couplings():
 def test_columns_of_the_evidence():
     data = opened(screen(0.6, 4))
     found = response.of(data, rng())
-    assert list(found.columns) == response.COLUMNS
+    assert list(found.columns) == list(COLUMNS)
     assert set(found["evidence"]) == {"perturbation"}
     assert set(found["kind"]) == {"estimate"}
     assert (found["observations"] == 400 + CELLS).all()
@@ -118,7 +119,7 @@ def test_few_cells_controls_or_genes_give_no_row():
 def test_without_perturbations_there_is_nothing():
     found = response.of(opened(simulate(n_obs=300, seed=1)), rng())
     assert not len(found)
-    assert list(found.columns) == response.COLUMNS
+    assert list(found.columns) == list(COLUMNS)
 
 
 def test_combinations_are_left_out_and_guides_of_one_gene_joined():

@@ -95,12 +95,6 @@ def test_no_ratio_where_spliced_targets_follow_nothing(targets):
     assert found.loc["gain", "low"] > 0
 
 
-def test_the_gain_is_no_coupling(targets):
-    found = splicing.of(opened(world(0.8, 0.4, 4), targets), np.random.default_rng(0))
-    assert not len(found)
-    assert list(found.columns) == splicing.COLUMNS
-
-
 def test_without_layers_or_counts_there_is_nothing(targets):
     plain = simulate(n_obs=200, seed=1)
     data = Dataset.open(plain)
