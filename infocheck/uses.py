@@ -170,12 +170,102 @@ def _variants(results: Mapping[str, Result], goals: Mapping[str, GoalVerdict]) -
     )
 
 
+def _perturbed(results: Mapping[str, Result], goals: Mapping[str, GoalVerdict]) -> Use:
+    shared = {"key": "perturbed", "title": "What a perturbation does to the other genes"}
+    summary = _table(results, "perturbation", "summary")
+    if summary is None or not summary["tested"].iloc[0]:
+        return Use(
+            **shared,
+            answer=Answer.NOT_ASSESSED,
+            numbers=_reason(results, "perturbation", "labelled perturbations"),
+        )
+    row = summary.iloc[0]
+    many = ""
+    if row["responding"] > 1 and math.isfinite(float(row["effective_number"])):
+        many = (
+            f" They amount to {row['effective_number']:.1f} ({row['effective_number_low']:.1f} to "
+            f"{row['effective_number_high']:.1f}) different responses."
+        )
+    return Use(
+        **shared,
+        answer=Answer.NOT_EXCLUDED if row["responding"] else Answer.EXCLUDED,
+        numbers=f"{row['responding']:.0f} of {row['tested']:.0f} tested perturbations move "
+        f"expression beyond their own gene (false discovery rate 5%).{many}",
+        check="perturbation",
+    )
+
+
+def _rates(results: Mapping[str, Result], goals: Mapping[str, GoalVerdict]) -> Use:
+    shared = {"key": "rates", "title": "Rates of synthesis and decay"}
+    summary = _table(results, "kinetics", "summary")
+    if summary is None:
+        return Use(
+            **shared, answer=Answer.NOT_ASSESSED, numbers=_reason(results, "kinetics", "times")
+        )
+    row = summary.iloc[0]
+    return Use(
+        **shared,
+        answer=Answer.NOT_EXCLUDED if row["estimate"] > 0 else Answer.EXCLUDED,
+        numbers=f"The sampling in time tells the half-life of {row['estimate']:.0%} "
+        f"({row['low']:.0%} to {row['high']:.0%}) of {row['regulators']:.0f} regulators within a "
+        f"factor of {thresholds.RATE_FOLD:g}.",
+        check="kinetics",
+    )
+
+
+def _noise(results: Mapping[str, Result], goals: Mapping[str, GoalVerdict]) -> Use:
+    shared = {"key": "noise", "title": "How noise passes from gene to gene"}
+    noise = _table(results, "kinetics", "noise")
+    if noise is None:
+        return Use(
+            **shared,
+            answer=Answer.NOT_ASSESSED,
+            numbers="Bring counts of both copies of each gene, or repeated measurements of the "
+            "same cells: without them noise that cells share cannot be told from noise of one "
+            "gene.",
+        )
+    row = noise.iloc[0]
+    return Use(
+        **shared,
+        answer=Answer.NOT_EXCLUDED,
+        numbers=f"{row['estimate']:.0%} ({row['low']:.0%} to {row['high']:.0%}) of the noise of "
+        f"the median gene is shared by both copies, over {row['genes']:.0f} genes.",
+        check="kinetics",
+    )
+
+
+def _translation(results: Mapping[str, Result], goals: Mapping[str, GoalVerdict]) -> Use:
+    shared = {"key": "translation", "title": "How protein follows mRNA, gene by gene"}
+    summary = _table(results, "proxy", "summary")
+    if summary is None or not summary["proteins"].iloc[0]:
+        return Use(**shared, answer=Answer.NOT_ASSESSED, numbers="Bring protein of the same cells.")
+    row = summary.iloc[0]
+    return Use(
+        **shared,
+        answer=Answer.NOT_EXCLUDED,
+        numbers=f"Protein of {row['proteins']:.0f} genes is measured beside their mRNA; the "
+        f"median correlation is {row['median_correlation']:.2f} "
+        f"({row['median_correlation_low']:.2f} to {row['median_correlation_high']:.2f}) over "
+        f"{row['observations']:,.0f} observations, noise left in.",
+        check="proxy",
+    )
+
+
 _QUESTIONS: tuple[Callable[[Mapping[str, Result], Mapping[str, GoalVerdict]], Use], ...] = (
     _modules,
     _states,
     _differences,
     _variants,
+    _perturbed,
+    _rates,
+    _noise,
+    _translation,
 )
+
+
+def _reason(results: Mapping[str, Result], check: str, bring: str) -> str:
+    """Why a check was not assessed."""
+    return results[check].verdict.reason if check in results else f"Bring {bring}."
 
 
 def _table(results: Mapping[str, Result], check: str, name: str) -> pd.DataFrame | None:

@@ -525,3 +525,16 @@ def test_protein_or_perturbations_are_enough_to_assess_the_proxy(first, second, 
     assert state.status is stage
     if first is second:
         assert state.result.name == "proxy"
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        (Status.ENOUGH, Answer.SUPPORTED),
+        (Status.BORDERLINE, Answer.NOT_EXCLUDED),
+        (Status.NOT_ASSESSED, Answer.NOT_EXCLUDED),
+    ],
+)
+def test_direction_is_supported_by_perturbations_that_move_other_genes(status, answer):
+    results = sound() | {"perturbation": gate(Stage.PROXY, status)}
+    assert decide(results, perturbation=5)["edge_direction"].verdict is answer

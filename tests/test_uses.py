@@ -79,6 +79,33 @@ def test_markers_are_counted_by_their_whole_intervals():
     assert use.numbers.startswith("1 of 3 genes")
 
 
+def test_numbers_of_other_checks_are_said():
+    perturbation = pd.DataFrame(
+        {"tested": [25], "responding": [11], "effective_number": [2.7]}
+        | {"effective_number_low": [1.8], "effective_number_high": [3.5]}
+    )
+    kinetics = pd.DataFrame(
+        {"estimate": [0.1], "low": [0.05], "high": [0.2], "regulators": [100.0]}
+    )
+    noise = pd.DataFrame({"estimate": [0.6], "low": [0.5], "high": [0.7], "genes": [80]})
+    proxy = pd.DataFrame(
+        {"proteins": [40], "median_correlation": [0.3], "median_correlation_low": [0.2]}
+        | {"median_correlation_high": [0.4], "observations": [500]}
+    )
+    by_key = found(
+        result("perturbation", summary=perturbation),
+        result("kinetics", summary=kinetics, noise=noise),
+        result("proxy", summary=proxy),
+    )
+    assert "11 of 25" in by_key["perturbed"].numbers
+    assert "2.7 (1.8 to 3.5)" in by_key["perturbed"].numbers
+    assert "10% (5% to 20%) of 100" in by_key["rates"].numbers
+    assert "60% (50% to 70%)" in by_key["noise"].numbers
+    assert "0.30 (0.20 to 0.40)" in by_key["translation"].numbers
+    for key in ("perturbed", "rates", "noise", "translation"):
+        assert by_key[key].answer is Answer.NOT_EXCLUDED
+
+
 def test_a_check_that_crashed_says_nothing():
     use = found(result("confounding", Status.ERROR, contrasts=contrast(8, 8, 0)))["differences"]
     assert use.answer is Answer.NOT_ASSESSED
