@@ -327,44 +327,44 @@ def _direction(tables: Tables) -> str:
     shows = "shows" if row["beyond_chance"] in (True, 1) else "does not show"
     return (
         f" Order in time {shows} which gene of a pair comes first: {row['estimate']:.1%} "
-        f"({row['low']:.1%}–{row['high']:.1%}) of pairs are asymmetric beyond what all but 1% of "
-        f"unrelated pairs are, by chance up to {row['unrelated_95']:.1%}. The first is not yet "
-        "the regulator."
+        f"({row['low']:.1%}–{row['high']:.1%}) of pairs are asymmetric, up to "
+        f"{row['unrelated_95']:.1%} by chance; the first is not yet the regulator."
     )
 
 
 def _bound_chart(tables: Tables) -> Chart:
     grid, table = tables["grid"].iloc[0], tables["bound"]
-    low, high = rates.resolved_range(table)
-    told = grid["unit_told_by"] != "nothing"
-    unit = f" {grid['unit']}" if told else ""
-    best = f"within a factor of {thresholds.RATE_FOLD:g} at best"
-    finding = f"could tell half-lives from {low:.2g} to {high:.2g}{unit} {best}"
-    if not math.isfinite(low):
-        finding = f"could tell no half-life within a factor of {thresholds.RATE_FOLD:g}"
+    unit = f" {grid['unit']}" if grid["unit_told_by"] != "nothing" else ""
     lives, factor, alone = (
         table[key].to_numpy(float) for key in ("half_life", "factor", "factor_of_one_sample")
     )
-    several = not np.allclose(factor, alone, equal_nan=True)
-    lines = [(factor, "c1", "All samples"), (alone, "c2", "One at each time")]
+    # Labels stand at this height, outside of the wider curve and inside of the narrower one.
+    lines = [(factor, "c1", f"All {grid['samples_are']}", 4.0, "left")]
+    found = _told(table, "factor", unit)
+    if grid["series"] > 1:
+        lines.append((alone, "c2", "One series", 8.0, "right"))
+        found = (
+            f"{_told(table, 'factor_of_one_sample', unit)} from one series, and {found} from all "
+            "if they respond alike"
+        )
 
     def draw(axes, width: float) -> None:
-        for values, colour, label in lines if several else lines[:1]:
-            ink = plotting.PALETTE[colour][0]
-            axes.plot(lives, values, color=ink, linewidth=2.6)
-            shown = np.flatnonzero(values < MOST_FACTOR)
+        for values, colour, label, height, side in lines:
+            axes.plot(lives, values, color=plotting.PALETTE[colour][0], linewidth=2.6)
+            shown = np.flatnonzero(values < height)
             if len(shown):
+                style = {"color": plotting.INK, "va": "center", "ha": side}
                 place = lives[shown[-1]], values[shown[-1]]
-                style = {"color": plotting.INK, "va": "center", "ha": "left"}
-                axes.annotate(label, place, (8, 0), textcoords="offset points", **style)
+                shift = (10 if side == "left" else -10, 0)
+                axes.annotate(label, place, shift, textcoords="offset points", **style)
         plotting.level(axes, thresholds.RATE_FOLD, f"Factor {thresholds.RATE_FOLD:g}")
         axes.set_xscale("log")
         axes.set_yscale("log")
         inside = lives[factor < MOST_FACTOR]
-        inside = inside if len(inside) else lives
-        axes.set_xlim(inside[0] / 2, inside[-1] * 3)
-        powers = 10.0 ** np.arange(math.ceil(np.log10(inside[0] / 2)), np.log10(inside[-1] * 3))
-        axes.set_xticks(powers, [f"{power:g}" for power in powers])
+        low, high = (inside[0], inside[-1]) if len(inside) else (lives[0], lives[-1])
+        axes.set_xlim(low / 2, high * 2)
+        powers = 10.0 ** np.arange(math.ceil(np.log10(low / 2)), np.log10(high * 2))
+        axes.set_xticks(powers, [f"{power:,g}" for power in powers])
         axes.set_ylim(0.95, 1.2 * MOST_FACTOR)
         axes.set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
         axes.minorticks_off()
@@ -372,16 +372,23 @@ def _bound_chart(tables: Tables) -> Chart:
         axes.set_ylabel("Factor of 95% interval")
 
     return Chart(
-        title=f"{grid['times']:.0f} times, typically {grid['typical_step']:g}{unit} apart, "
-        f"{finding}.",
+        title=f"Within a factor of {thresholds.RATE_FOLD:g} these times can at best tell {found}.",
         caption="Factor to either side of the 95% interval that the best unbiased method could "
         "reach for the decay of mRNA after a stimulus at the first time, for a gene of typical "
-        f"noise ({grid['noise_over_range']:.0%} of its range), if all samples of a time respond "
-        "alike. Faster genes have settled by the second time; slower ones have hardly moved by "
-        "the last.",
+        f"noise ({grid['noise_over_range']:.0%} of its range; {grid['noise_of']}). Faster genes "
+        "have settled by the second time; slower ones have hardly moved by the last.",
         draw=draw,
         height=3.4,
     )
+
+
+def _told(table: pd.DataFrame, column: str, unit: str) -> str:
+    """Which half-lives a grid can tell, in words."""
+    low, high = rates.resolved_range(table, column)
+    if not math.isfinite(low):
+        return "no half-life"
+    ends = (f"{float(f'{value:.2g}'):,g}" for value in (low, high))
+    return f"half-lives from {' to '.join(ends)}{unit}"
 
 
 def _steps_chart(tables: Tables) -> Chart:

@@ -158,13 +158,16 @@ class Products:
         if groups < 2:
             return _unknown(top.shape[1])
         limit = t.ppf((1 + LEVEL) / 2, groups - 1)
-        z = np.empty((TRIED, top.shape[1]))
-        for k in range(TRIED):
-            gap = top * expected_bottom[:, k, None] - bottom * expected_top[:, k, None]
-            error = gap.std(axis=0, ddof=1) / math.sqrt(groups)
-            z[k] = np.divide(
-                gap.mean(axis=0), error, out=np.full(gap.shape[1], np.nan), where=error > 0
-            )
+        # The gap of a group is top·E(bottom) - bottom·E(top); its sums over groups are products.
+        mean = (expected_bottom.T @ top - expected_top.T @ bottom) / groups
+        parts = (
+            (expected_bottom**2).T @ top**2 + (expected_top**2).T @ bottom**2,
+            2 * (expected_bottom * expected_top).T @ (top * bottom),
+        )
+        spread = parts[0] - parts[1] - groups * mean**2
+        clear = spread > 1e-12 * parts[0]
+        error = np.sqrt(np.where(clear, spread, 1.0) / (groups - 1) / groups)
+        z = np.where(clear, mean / error, np.nan)
         inside = np.abs(z) <= limit
         # An interval that reaches so far has no upper end.
         beyond = self.half_life >= self.longest

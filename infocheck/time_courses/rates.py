@@ -94,9 +94,9 @@ def curve(found: Course, noise: float) -> pd.DataFrame:
     return pd.DataFrame({"half_life": lives, "factor": factor, "factor_of_one_sample": one})
 
 
-def resolved_range(table: pd.DataFrame) -> tuple[float, float]:
-    """Shortest and longest half-life of the curve within the convention; NaN for none."""
-    inside = table["factor"].to_numpy(float) <= thresholds.RATE_FOLD
+def resolved_range(table: pd.DataFrame, column: str) -> tuple[float, float]:
+    """Shortest and longest half-life of a curve within the convention; NaN for none."""
+    inside = table[column].to_numpy(float) <= thresholds.RATE_FOLD
     if not inside.any():
         return math.nan, math.nan
     lives = table["half_life"].to_numpy(float)[inside]

@@ -12,6 +12,7 @@ from infocheck.dataset import Dataset
 from infocheck.moments import Moments
 from infocheck.result import Status
 from infocheck.stats.resampling import jackknife_error, share_interval
+from infocheck.stats.time_order import Transitions, asymmetry
 from infocheck.time_courses import courses, layout
 from infocheck.time_courses.courses import Course
 
@@ -331,3 +332,27 @@ def test_real_grids_are_read(shared, name, kind, series, informative):
         steps = tables["steps"]
         largest = steps.nlargest(2, "share_of_genes_changed")["from_time"]
         assert set(largest) == informative
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("dream4_100_net1_interventions", 0.73),
+        ("dream4_100_net2_timeseries", 0.63),
+        ("yeast_segregants_yeung2011", 0.51),
+    ],
+)
+def test_how_often_the_order_of_known_edges_is_right(shared, name, right):
+    """What the page of the check says of edges that go in one direction only."""
+    path = shared / "data" / f"{name}.h5ad"
+    data = opened(path)
+    found = courses.course(data, layout.read(data))
+    names = data.names(data.panel.half_columns)
+    network = anndata.read_h5ad(path).uns["network"]
+    place = {gene: i for i, gene in enumerate(names)}
+    edges = set(zip(network["source"], network["target"], strict=True))
+    edges = [(a, b) for a, b in edges if a != b and (b, a) not in edges and {a, b} <= place.keys()]
+    moves = Transitions.of(found.series_values)
+    values = asymmetry(moves, moves)
+    ahead = np.mean([values[place[a], place[b]] > 0 for a, b in edges])
+    assert ahead == pytest.approx(right, abs=0.02)

@@ -288,3 +288,27 @@ def test_a_course_that_goes_and_comes_back_has_no_rate():
     course = np.where(TIMES < 40, 1 - np.exp2(-TIMES / 5), 0.0)[:, None]
     found = from_responses(TIMES, course + 0.1 * rng.standard_normal((10, 8, 300)))
     assert found.resolved(4).mean() < 0.02
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_ends_of_an_interval_are_those_of_a_t_test_over_series(noise):
+    """Every half-life that is tried, gap by gap, with SciPy's t-test."""
+    rng = np.random.default_rng(15)
+    times = np.arange(25.0)
+    products = Products.of([times] * 8, list(process(rng, times, 2.0, 8, 5)))
+    found = products.half_lives(noise=noise)
+    share = (products.white / products.white[:, :1])[:, :, None] if noise else 0.0
+    seen, model = (x - share * x[:, :1] for x in (products.observed, products.expected))
+    top, bottom = (2, 1) if noise else (1, 0)
+    tried = np.concatenate([[0], products.half_life, [np.inf]])
+    for gene in range(5):
+        p = [
+            ttest_1samp(
+                seen[:, top, gene] * model[:, bottom, k] - seen[:, bottom, gene] * model[:, top, k],
+                0,
+            ).pvalue
+            for k in range(len(products.half_life))
+        ]
+        kept = np.flatnonzero(np.array(p) >= 0.05)
+        assert found.low[gene] == tried[kept[0]]
+        assert found.high[gene] == tried[kept[-1] + 2]
