@@ -93,6 +93,8 @@ def _states(results: Mapping[str, Result], goals: Mapping[str, GoalVerdict]) -> 
 def _differences(results: Mapping[str, Result], goals: Mapping[str, GoalVerdict]) -> Use:
     shared = {"key": "differences", "title": "Genes that differ between conditions"}
     contrasts = _table(results, "confounding", "contrasts")
+    # Perturbations are a question of their own.
+    contrasts = None if contrasts is None else contrasts[contrasts["effect"] == "condition"]
     if contrasts is None or not len(contrasts):
         return Use(
             **shared,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Questions that are answered one by one.
 RATES, HOURS, DIRECTION = "rates of relaxation", "half-lives in hours", "which gene comes first"
 VELOCITY, NOISE = "unspliced counts", "noise of single copies"
+_HALF_LIFE = "relaxation_half_life"
 # Factors beyond this say that nothing is known, and are not drawn.
 MOST_FACTOR = 10.0
 
@@ -136,9 +137,12 @@ class Kinetics(Check):
                 "Regulators do not vary, or series repeat each other, so nothing tells the error "
                 "of a rate. Bring independent series."
             )
+        each = self._regulators(data, course, found, judged)
         return {
             "summary": self._summary(course, found, judged),
-            "regulators": self._regulators(data, course, found, judged),
+            "relaxation": each,
+            # Beside the other checks in the table of regulators: the half-life alone.
+            "regulators": each[["regulator", *(c for c in each if c.startswith(_HALF_LIFE))]],
         }
 
     def _summary(self, course: Course, found: Relaxation, judged: np.ndarray) -> pd.DataFrame:
@@ -177,9 +181,9 @@ class Kinetics(Check):
                 table[key] = keep(getattr(found.exact, name), course.typical_step)
         half_life = found.half_life
         table |= {
-            "relaxation_half_life": np.where(resolved, half_life.estimate, np.nan),
-            "relaxation_half_life_low": np.where(resolved, half_life.low, np.nan),
-            "relaxation_half_life_high": np.where(resolved, half_life.high, np.nan),
+            _HALF_LIFE: np.where(resolved, half_life.estimate, np.nan),
+            f"{_HALF_LIFE}_low": np.where(resolved, half_life.low, np.nan),
+            f"{_HALF_LIFE}_high": np.where(resolved, half_life.high, np.nan),
             "longer_than": _written(half_life.low),
             "shorter_than": _written(half_life.high),
             "rate_resolved": resolved,

@@ -68,7 +68,7 @@ def test_passes_series_whose_steps_are_half_a_half_life():
     verdict, tables = result.verdict, result.tables
     assert verdict.status is Status.BORDERLINE  # it explains
     assert verdict.low > 0.6
-    regulators = tables["regulators"]
+    regulators = tables["relaxation"]
     inside = regulators[regulators["rate_resolved"]]
     covered = inside["relaxation_half_life_low"].le(2) & inside["relaxation_half_life_high"].ge(2)
     assert covered.mean() > 0.85
@@ -89,7 +89,7 @@ def test_passes_replicates_that_respond_alike():
     obs = {"time": [f"{t:g}h" for t in np.tile(times, 5)], "replicate": np.repeat(list("abcde"), 8)}
     result = run(table_of(values, obs))
     assert result.verdict.low > 0.8
-    regulators = result.tables["regulators"]
+    regulators = result.tables["relaxation"]
     assert (regulators["told_by"] == "response").all()
     low, high = (regulators[f"relaxation_half_life_{end}"] for end in ("low", "high"))
     assert (low.le(6) & high.ge(6)).mean() > 0.85
@@ -115,7 +115,7 @@ def test_sees_that_noise_could_pass_for_fast_dynamics():
 def test_passes_snapshots_around_the_half_life():
     result = run(snapshots(np.random.default_rng(3), cells=400))
     assert result.verdict.low > 0.8
-    regulators = result.tables["regulators"]
+    regulators = result.tables["relaxation"]
     assert np.median(regulators["relaxation_half_life"].dropna()) == pytest.approx(8, rel=0.1)
     assert "autocorrelation" not in regulators
     readiness = result.tables["readiness"].set_index("question")
@@ -174,7 +174,7 @@ def test_rows_in_another_order_give_the_same_series():
     adata = followed(np.random.default_rng(9), series=6, length=15)
     mixed = adata[np.random.default_rng(0).permutation(adata.n_obs)].copy()
     a, b = run(adata), run(mixed)
-    pd.testing.assert_frame_equal(a.tables["regulators"], b.tables["regulators"])
+    pd.testing.assert_frame_equal(a.tables["relaxation"], b.tables["relaxation"])
 
 
 def test_one_series_without_a_label_is_a_series():
