@@ -83,9 +83,10 @@ class Proxy(Check):
         "protein alike in a sample, such as purity, size of a cell or batch, raises the "
         "correlation, and antibody background lowers it. The range is over all observations, so "
         "differences between cell types count; the table of proteins has them apart. Regulators "
-        "with evidence stand for those without. The kinetic ceiling holds for fluctuations within "
-        "one state, not for differences between cell types or tissues, which last long enough for "
-        "protein to follow; half-lives differ between cells and species."
+        "with evidence stand for those without. Intervals of medians over proteins are for other "
+        "proteins in the same observations, not for other observations. The kinetic ceiling holds "
+        "for fluctuations within one state, not for differences between cell types or tissues, "
+        "which last long enough for protein to follow; half-lives differ between cells and species."
     )
 
     need: float = thresholds.COUPLING_NEED
