@@ -173,7 +173,7 @@ class Pairs:
         """Mean log of the isotype controls in each row, (n,); None where they do not vary."""
         if not len(self.controls):
             return None
-        level = np.log1p(counts).mean(axis=1)
+        level = np.log1p(np.nan_to_num(counts)).mean(axis=1)
         return level if np.ptp(level) > 0 else None
 
 
