@@ -184,9 +184,10 @@ def _summary(
         "above_ceiling": int(found.regulators["above_ceiling"].eq(True).sum()),
         "observations": len(data.moments.sample.rows),
     }
+    each = pd.Series(dtype=float)
     if normalised is not None:
         each = normalised.loc[normalised["comparison"] == protein.EACH, "median"]
-        row |= {"least_normalised": each.min(), "most_normalised": each.max()}
+    row |= {"least_normalised": each.min(), "most_normalised": each.max()}
     return pd.DataFrame([{**row, **_of_proteins(compared)}])
 
 
@@ -243,11 +244,10 @@ def _why_not(row: pd.Series) -> str:
 def _about_proteins(row: pd.Series) -> str:
     number, own = row["proteins"], row["proteins_of_regulators"]
     numbers = f"{row['median_correlation']:.2f}"
-    if row["least_normalised"] < row["most_normalised"]:
-        numbers += (
-            f", {row['least_normalised']:.2f} to {row['most_normalised']:.2f} with other "
-            "normalisations"
-        )
+    ends = pd.to_numeric(row[["least_normalised", "most_normalised"]])
+    least, most = (f"{end:.2f}" for end in ends)
+    if least != most:
+        numbers += f", {least} to {most} with other normalisations"
     if row["noise_known"]:
         numbers += f"; {row['median_corrected']:.2f} without counting noise"
     start = f"Protein of {number:,.0f} genes is there (median correlation with mRNA {numbers}), "
@@ -339,7 +339,7 @@ def _proteins_chart(proteins: pd.DataFrame) -> dict[str, Chart]:
         axes.set_ylabel("Share of proteins up to here")
         axes.yaxis.set_major_formatter(plotting.percent())
         if known:
-            axes.legend(loc="upper left", fontsize=11)
+            axes.legend(loc="lower right", fontsize=11)
 
     return {
         "proteins": Chart(
@@ -361,6 +361,13 @@ def _normalisation_chart(table: pd.DataFrame) -> dict[str, Chart]:
         return {}
     least, most = each.loc[each["median"].idxmin()], each.loc[each["median"].idxmax()]
     lines = table.iloc[::-1]
+    ends = f"{least['median']:.2f}", f"{most['median']:.2f}"
+    title = (
+        f"The median correlation of a protein goes from {ends[0]} ({least['normalisation']}) to "
+        f"{ends[1]} ({most['normalisation']})."
+        if ends[0] != ends[1]
+        else f"The median correlation of a protein is {ends[0]} under every normalisation."
+    )
 
     def draw(axes, width: float) -> None:
         for y, line in enumerate(lines.itertuples()):
@@ -375,8 +382,7 @@ def _normalisation_chart(table: pd.DataFrame) -> dict[str, Chart]:
 
     return {
         "normalisation": Chart(
-            title=f"The median correlation of a protein goes from {least['median']:.2f} "
-            f"({least['normalisation']}) to {most['median']:.2f} ({most['normalisation']}).",
+            title=title,
             caption="Median and quartiles, counting noise left in. Blue: of each protein over "
             "observations, which is what a network rests on. Orange: of all proteins in each "
             "observation, where levels differ between genes far more than between observations.",
