@@ -99,9 +99,10 @@ class Proxy(Check):
         "protein alike in a sample, such as purity, size of a cell or batch, raises the "
         "correlation, and antibody background lowers it. The range is over all observations, so "
         "differences between cell types count; the table of proteins has them apart. Regulators "
-        "with evidence stand for those without. The kinetic ceiling holds for fluctuations within "
-        "one state, not for differences between cell types or tissues, which last long enough for "
-        "protein to follow; half-lives differ between cells and species."
+        "with evidence stand for those without. Intervals of medians over proteins are for other "
+        "proteins in the same observations, not for other observations. The kinetic ceiling holds "
+        "for fluctuations within one state, not for differences between cell types or tissues, "
+        "which last long enough for protein to follow; half-lives differ between cells and species."
     )
 
     need: float = thresholds.COUPLING_NEED
@@ -210,9 +211,10 @@ def _summary(
         "above_ceiling": int(found.regulators["above_ceiling"].eq(True).sum()),
         "observations": len(data.moments.sample.rows),
     }
+    each = pd.Series(dtype=float)
     if normalised is not None:
         each = normalised.loc[normalised["comparison"] == protein.EACH, "median"]
-        row |= {"least_normalised": each.min(), "most_normalised": each.max()}
+    row |= {"least_normalised": each.min(), "most_normalised": each.max()}
     return pd.DataFrame([{**row, **_of_proteins(compared)}])
 
 
@@ -275,11 +277,10 @@ def _why_not(row: pd.Series) -> str:
 def _about_proteins(row: pd.Series) -> str:
     number, own = row["proteins"], row["proteins_of_regulators"]
     numbers = f"{row['median_correlation']:.2f}"
-    if row["least_normalised"] < row["most_normalised"]:
-        numbers += (
-            f", {row['least_normalised']:.2f} to {row['most_normalised']:.2f} with other "
-            "normalisations"
-        )
+    ends = pd.to_numeric(row[["least_normalised", "most_normalised"]])
+    least, most = (f"{end:.2f}" for end in ends)
+    if least != most:
+        numbers += f", {least} to {most} with other normalisations"
     if row["noise_known"]:
         numbers += f"; {row['median_corrected']:.2f} without counting noise"
     start = f"Protein of {number:,.0f} genes is there (median correlation with mRNA {numbers}), "
@@ -371,7 +372,7 @@ def _proteins_chart(proteins: pd.DataFrame) -> dict[str, Chart]:
         axes.set_ylabel("Share of proteins up to here")
         axes.yaxis.set_major_formatter(plotting.percent())
         if known:
-            axes.legend(loc="upper left", fontsize=11)
+            axes.legend(loc="lower right", fontsize=11)
 
     return {
         "proteins": Chart(
@@ -393,6 +394,13 @@ def _normalisation_chart(table: pd.DataFrame) -> dict[str, Chart]:
         return {}
     least, most = each.loc[each["median"].idxmin()], each.loc[each["median"].idxmax()]
     lines = table.iloc[::-1]
+    ends = f"{least['median']:.2f}", f"{most['median']:.2f}"
+    title = (
+        f"The median correlation of a protein goes from {ends[0]} ({least['normalisation']}) to "
+        f"{ends[1]} ({most['normalisation']})."
+        if ends[0] != ends[1]
+        else f"The median correlation of a protein is {ends[0]} under every normalisation."
+    )
 
     def draw(axes, width: float) -> None:
         for y, line in enumerate(lines.itertuples()):
@@ -407,8 +415,7 @@ def _normalisation_chart(table: pd.DataFrame) -> dict[str, Chart]:
 
     return {
         "normalisation": Chart(
-            title=f"The median correlation of a protein goes from {least['median']:.2f} "
-            f"({least['normalisation']}) to {most['median']:.2f} ({most['normalisation']}).",
+            title=title,
             caption="Median and quartiles, counting noise left in. Blue: of each protein over "
             "observations, which is what a network rests on. Orange: of all proteins in each "
             "observation, where levels differ between genes far more than between observations.",

@@ -102,7 +102,13 @@ def find(
     notes = []
     if named is None:
         notes.append(f"{place} was taken as protein ({len(names):,} of them; guessed).")
-    missing = names[gene < 0]
+    controls = np.array([antibodies.form(str(name)) == antibodies.ISOTYPE for name in names])
+    if own is None and controls.any():
+        notes.append(
+            f"{controls.sum()} of {len(names):,} proteins were taken as isotype controls "
+            f"({', '.join(map(str, names[controls][:6]))})."
+        )
+    missing = names[(gene < 0) & ~controls]
     if len(missing):
         some = ", ".join(map(str, missing[:6]))
         notes.append(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from infocheck.dataset import Dataset
 
 KEY = "protein"
+# Deals every count to two halves.
+Halve = Callable[[np.random.Generator], Sequence[np.ndarray]]
 # Values that are no counts do not tell their noise. Their reliability is taken to be at least
 # this (a convention), which decides how far the range reaches away from 0.
 UNKNOWN_RELIABILITY = 0.5
@@ -28,6 +32,8 @@ UNKNOWN_RELIABILITY = 0.5
 BACKGROUND_QUANTILE = 0.99
 # Values of protein and mRNA that are compared at most, and rows compared across genes.
 MOST_VALUES, MOST_ROWS = 6_000_000, 200
+# Counts are halved so many times, fewer where there are many values.
+HALVINGS, HALVED_VALUES = 8, 2_000_000
 # Fewer cell types than this have no correlation between them.
 FEWEST_TYPES = 4
 BACKGROUND, NOISY, CONSTANT, FEW = "background", "too noisy", "constant", "few observations"
@@ -167,7 +173,7 @@ class Pairs:
         """Mean log of the isotype controls in each row, (n,); None where they do not vary."""
         if not len(self.controls):
             return None
-        level = np.log1p(counts).mean(axis=1)
+        level = np.log1p(np.nan_to_num(counts)).mean(axis=1)
         return level if np.ptp(level) > 0 else None
 
 
@@ -176,16 +182,19 @@ def _compared(
 ) -> pd.DataFrame:
     """Raw and corrected correlations of these pairs, over all rows and by cell type."""
     seen = pairs.seen
-    mrna_rng, protein_rng = rng.spawn(2)
-    mrna, mrna_whole = _mrna(data, pairs, mrna_rng)
-    protein, protein_whole = _protein(pairs, protein_rng)
-    first, second = ([stats.ranks(v, seen) for v in half] for half in (mrna, protein))
+    mrna, mrna_whole = _mrna(data, pairs)
+    protein, protein_whole = _protein(pairs)
     whole = tuple(stats.ranks(v, seen) for v in (mrna_whole, protein_whole))
+    halvings = int(np.clip(HALVED_VALUES // max(seen.size, 1), 1, HALVINGS))
+    first, second = (
+        _halved(halve, halvings, scores, seen, own)
+        for halve, scores, own in zip((mrna, protein), whole, rng.spawn(2), strict=True)
+    )
     group = data.splits.group[pairs.rows]
     size = min(float(len(pairs.rows)), effective_size(data))
 
     everything = stats.coupled(first, second, whole, seen, group)
-    unknown = (len(first) == 1) + (len(second) == 1)
+    unknown = (mrna is None) + (protein is None)
     low, high = everything.corrected_interval(size)
     ends = stats.of_unknown_noise(low, high, np.sqrt(UNKNOWN_RELIABILITY) ** unknown)
     columns = {
@@ -195,8 +204,8 @@ def _compared(
         "flag": _flags(pairs, everything),
         **_shown("", everything, size),
         **_named("coupling", np.clip(everything.corrected, -1, 1), ends),
-        "mrna_reliability": _if_known(everything.first, first),
-        "protein_reliability": _if_known(everything.second, second),
+        "mrna_reliability": _if_known(everything.first, mrna),
+        "protein_reliability": _if_known(everything.second, protein),
         "observations": everything.observations,
     }
     types = data.roles.get("cell_type")
@@ -211,11 +220,12 @@ def _by_type(
     """Pooled within cell types, and between the means of cell types."""
     inside = seen & (types >= 0)[:, None]
 
-    def within(half: list | tuple) -> list[np.ndarray]:
-        return [stats.centred(scores, inside, types) for scores in half]
+    def within(scores: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [stats.centred(values, inside, types) for values in scores]
 
     levels = int(types.max(initial=-1)) + 1
-    pooled = stats.coupled(within(first), within(second), tuple(within(whole)), inside, group)
+    halves = ([within(half) for half in halved] for halved in (first, second))
+    pooled = stats.coupled(*halves, tuple(within(whole)), inside, group)
     r, number = stats.between_groups(*whole, inside, types)
     r = np.where(number >= FEWEST_TYPES, r, np.nan)
     return {
@@ -245,8 +255,8 @@ def _named(name: str, value: np.ndarray, ends: tuple[np.ndarray, np.ndarray]) ->
     return dict(zip(_ends(name), values, strict=True))
 
 
-def _if_known(reliability: np.ndarray, halves: list) -> np.ndarray:
-    return np.full(len(reliability), np.nan) if len(halves) == 1 else reliability
+def _if_known(reliability: np.ndarray, halve: Halve | None) -> np.ndarray:
+    return np.full(len(reliability), np.nan) if halve is None else reliability
 
 
 def _flags(pairs: Pairs, found: stats.Coupled) -> np.ndarray:
@@ -263,28 +273,41 @@ def _flags(pairs: Pairs, found: stats.Coupled) -> np.ndarray:
     return np.select(conditions, words, default="").astype(object)
 
 
-def _mrna(
-    data: Dataset, pairs: Pairs, rng: np.random.Generator
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Two halves of the counts, or the values alone, on the scale of the analysis; and whole."""
+def _halved(
+    halve: Halve | None,
+    times: int,
+    whole: np.ndarray,
+    seen: np.ndarray,
+    rng: np.random.Generator,
+) -> list[list[np.ndarray]]:
+    """Ranks of two halves, as often as asked for; of values that have none the ranks they have."""
+    if halve is None:
+        return [[whole]] * times
+    return [[stats.ranks(half, seen) for half in halve(rng)] for _ in range(times)]
+
+
+def _mrna(data: Dataset, pairs: Pairs) -> tuple[Halve | None, np.ndarray]:
+    """What halves the counts at random, on the scale of the analysis, and the whole values."""
     whole = data.moments.sample.values[:, pairs.position]
     counted = sampled_counts(data, slice(None), pairs.position)
-    if counted is None:
-        return [whole], whole
-    return list(thinned_halves(*counted, rng)), whole
+    return None if counted is None else partial(thinned_halves, *counted), whole
 
 
-def _protein(pairs: Pairs, rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
+def _protein(pairs: Pairs) -> tuple[Halve | None, np.ndarray]:
     """The same of protein, with the isotype controls taken out of the logarithm of counts."""
     values = pairs.values[:, pairs.column]
     if not pairs.counted:
-        return [values], values
+        return None, values
     controls = pairs.values[:, pairs.controls]
-    whole = _without(np.log1p(values), pairs.background(controls))
     both = np.nan_to_num(np.hstack([values, controls])).astype(np.int64)
-    halves = [np.expm1(h) for h in thinned_halves(both, np.ones(len(both)), rng)]
-    q = values.shape[1]
-    return [_without(np.log1p(h[:, :q]), pairs.background(h[:, q:])) for h in halves], whole
+    q, size = values.shape[1], np.ones(len(values))
+
+    def halve(rng: np.random.Generator) -> list[np.ndarray]:
+        halves = thinned_halves(both, size, rng)
+        # Each half by its own controls, so that errors stay independent.
+        return [_without(h[:, :q], pairs.background(np.expm1(h[:, q:]))) for h in halves]
+
+    return halve, _without(np.log1p(values), pairs.background(controls))
 
 
 def _without(values: np.ndarray, factor: np.ndarray | None) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,8 +134,8 @@ class Coupled:
 
 
 def coupled(
-    first: Sequence[np.ndarray],
-    second: Sequence[np.ndarray],
+    first: Sequence[Sequence[np.ndarray]],
+    second: Sequence[Sequence[np.ndarray]],
     whole: tuple[np.ndarray, np.ndarray],
     seen: np.ndarray,
     group: np.ndarray,
@@ -145,8 +145,9 @@ def coupled(
     Parameters
     ----------
     first, second
-        Scores of two halves of a measurement whose errors are independent, or the one
-        measurement where its noise is unknown; each centred, shape (n, q), 0 where not seen.
+        For each way of halving, as many of both: scores of two halves of a measurement whose
+        errors are independent, or the one measurement where its noise is unknown; each
+        centred, shape (n, q), 0 where not seen. More ways of halving make less noise of it.
     whole
         Scores of both whole measurements, as the halves.
     seen
@@ -168,11 +169,14 @@ def coupled(
     """
     sums = _Sums(seen, group)
     raw, raw_without = sums.correlations(*whole)
-    cross = [sums.correlations(a, b) for a in first for b in second]
-    between = np.mean([pair[0] for pair in cross], axis=0)
-    between_without = np.mean([pair[1] for pair in cross], axis=0)
-    one, one_without = _agreement(sums, first)
-    other, other_without = _agreement(sums, second)
+    between, between_without = _mean(
+        sums.correlations(a, b)
+        for one, other in zip(first, second, strict=True)
+        for a in one
+        for b in other
+    )
+    one, one_without = _mean(_agreement(sums, halves) for halves in first)
+    other, other_without = _mean(_agreement(sums, halves) for halves in second)
     reliability = [2 * np.maximum(r, 0.0) / (1 + np.maximum(r, 0.0)) for r in (one, other)]
     readable = np.minimum(*reliability) >= LEAST_RELIABILITY
     # A half that agrees with nothing in one left-out group must not blow the error up to
@@ -190,7 +194,7 @@ def coupled(
         * np.maximum(other, least)
         / np.prod([np.maximum(r, least / 2) for r in lower], axis=0)
     )
-    if len(first) == len(second) == 1:
+    if len(first[0]) == len(second[0]) == 1:
         corrected, without = raw, raw_without
     varies = np.all([np.abs(v).max(axis=0, initial=0.0) > 0 for v in whole], axis=0)
     raw = np.where(varies, raw, np.nan)
@@ -290,6 +294,11 @@ def _agreement(sums: _Sums, halves: Sequence[np.ndarray]) -> tuple[np.ndarray, n
     if len(halves) == 1:
         return np.ones(halves[0].shape[1]), np.ones(sums.number.shape)
     return sums.correlations(*halves)
+
+
+def _mean(found: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    whole, without = zip(*found, strict=True)
+    return np.mean(whole, axis=0), np.mean(without, axis=0)
 
 
 def _on_fisher_scale(

@@ -13,6 +13,7 @@ from infocheck.check import by_name
 from infocheck.checks.information import Information
 from infocheck.checks.proxy import Proxy
 from infocheck.dataset import Dataset
+from infocheck.errors import NotAssessed
 from infocheck.moments import Moments
 from infocheck.proxies import coupling
 from infocheck.report.document import plain, records
@@ -184,6 +185,23 @@ def test_a_few_observations_leave_the_distribution_over_proteins(fast):
     assert "6 observations are too few" in result.verdict.reason
     assert "with other normalisations" in result.verdict.reason
     assert len(result.tables["proteins"]) == REGULATORS
+
+
+def test_protein_in_hardly_any_cell_is_said_and_judged_again(fast):
+    """Three values of each protein: no correlation is worth a word, and nothing crashes."""
+    adata = fast.copy()
+    level = adata.obsm["protein"].to_numpy()
+    level[3:] = np.nan
+    adata.obsm["protein"] = pd.DataFrame(
+        level, index=adata.obs_names, columns=adata.var_names[REGULATORS : 2 * REGULATORS]
+    )
+    result = run(adata)
+    assert result.verdict.status is Status.NOT_ASSESSED, result.verdict.reason
+    text = json.dumps({name: records(table) for name, table in result.tables.items()})
+    saved = {name: pd.DataFrame(rows, dtype=object) for name, rows in json.loads(text).items()}
+    with pytest.raises(NotAssessed):
+        Proxy().judge(saved)
+    Proxy().plot(saved)
 
 
 def test_ranges_from_the_network_s_own_correlations_are_at_most_borderline(fast):

@@ -41,7 +41,7 @@ def test_protein_in_obsm_is_found_matched_and_read_for_the_rows_of_the_sample():
     assert list(found.gene) == [4, 5, -1]
     expected = np.delete(adata.obsm["protein"].to_numpy(), 3, axis=0)
     np.testing.assert_array_equal(found.values, expected[data.splits.sample])
-    assert any("IgG1" in note for note in data.notes)
+    assert any("isotype controls (IgG1)" in note for note in data.notes)
 
 
 def test_genes_of_proteins_and_of_perturbations_are_measured():

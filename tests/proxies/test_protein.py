@@ -281,3 +281,30 @@ def test_the_range_covers_the_planted_coupling_in_runs():
         found = table(data)
         covered += list((found["coupling_low"] <= rho) & (rho <= found["coupling_high"]))
     assert np.mean(covered) >= 0.90
+
+
+@pytest.mark.shared
+def test_blood_cells_with_antibodies_show_known_markers(shared):
+    """CITE-seq of 500 cells: markers of lineages follow their mRNA once noise is out."""
+    data = opened(shared / "data" / "citefuse_pbmc_eccite.h5ad")
+    found = table(data)
+    assert not found["is_regulator"].any()
+    usable = found[found["flag"] == ""].set_index("protein")
+    assert len(usable) >= 20
+    assert (usable.loc[["CD8", "CD7", "CD27"], "corrected_low"] > 0.6).all()
+    # Noise of the mRNA hides half of it.
+    assert usable["corrected"].median() > 1.5 * usable["correlation"].median()
+    assert set(found.loc[found["protein"].isin(["CD45RA", "CD45RO"]), "flag"]) == {"modified form"}
+    assert not found["protein"].str.startswith("IgG").any()
+
+
+@pytest.mark.shared
+def test_zones_of_a_tissue_show_what_normalisation_does(shared):
+    """Six zones, 2,872 genes: weak over zones, strong across genes, and scale decides."""
+    data = opened(shared / "data" / "intestine_zones_mrna_protein.h5ad")
+    found = table(data)
+    each = protein.normalisations(data, found).set_index(["comparison", "normalisation"])["median"]
+    assert set(found["flag"]) == {FEW, "constant"}
+    assert 0.2 < each.loc[EACH].min() < each.loc[EACH].max() < 0.5
+    assert each.loc[(ACROSS, "as given")] < 0.2 < 0.5 < each.loc[(ACROSS, "ranked")]
+    assert coupling.of(data).by_evidence.empty

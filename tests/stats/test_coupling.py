@@ -41,7 +41,7 @@ def fitted(mrna, protein, rng, groups):
         [ranks(half, seen) for half in thinned_halves(c, one, rng)] for c in (mrna, protein)
     )
     whole = ranks(mrna, seen), ranks(protein, seen)
-    return coupled(first, second, whole, seen, np.arange(n) % groups)
+    return coupled([first], [second], whole, seen, np.arange(n) % groups)
 
 
 # --- against other packages ---------------------------------------------------------------
@@ -59,7 +59,7 @@ def test_raw_is_spearmans_over_the_rows_seen():
     x, y, seen = with_holes(rng)
     group = np.arange(40) % 5
     a, b = ranks(x, seen), ranks(y, seen)
-    found = coupled([a], [b], (a, b), seen, group)
+    found = coupled([[a]], [[b]], (a, b), seen, group)
     for j in range(6):
         rows = seen[:, j]
         expected = spearmanr(x[rows, j], y[rows, j]).statistic
@@ -126,7 +126,7 @@ def test_correction_is_that_of_spearman():
     seen = np.ones(x.shape, bool)
     halves = [[centred(v, seen) for v in pair] for pair in (first, second)]
     whole = tuple(sum(pair) / 2 for pair in halves)
-    found = coupled(*halves, whole, seen, np.arange(500) % 20)
+    found = coupled([halves[0]], [halves[1]], whole, seen, np.arange(500) % 20)
     r = np.corrcoef(np.hstack([*first, *second]).T)
     for j in range(3):
         a, b, u, v = (j + 3 * k for k in range(4))
@@ -136,6 +136,29 @@ def test_correction_is_that_of_spearman():
     # The mean of two such halves has reliability 2/3: closed form, within sampling error.
     assert found.raw.mean() == pytest.approx(0.6 * 2 / 3, abs=0.06)
     assert found.corrected.mean() == pytest.approx(0.6, abs=0.08)
+
+
+def test_several_halvings_are_averaged():
+    """Twice the same halves change nothing; other halves make the estimate less noisy."""
+    rng = np.random.default_rng(9)
+    x, y = gaussian(rng, 300, 40, 0.6)
+    mrna, protein = counts(rng, x, 1.0, 0.7), counts(rng, y, 5.0, 0.8)
+    seen, one = np.ones(x.shape, bool), np.ones(300)
+    whole = ranks(mrna, seen), ranks(protein, seen)
+
+    def of(draws):
+        return coupled(*zip(*draws, strict=True), whole, seen, np.arange(300) % 20)
+
+    def halves():
+        return [[ranks(h, seen) for h in thinned_halves(c, one, rng)] for c in (mrna, protein)]
+
+    draws = [halves() for _ in range(16)]
+    np.testing.assert_allclose(of(draws[:1]).corrected, of(draws[:1] * 2).corrected)
+    once = np.stack([of([draw]).corrected for draw in draws[:2]])
+    often = np.stack([of(draws[:8]).corrected, of(draws[8:]).corrected])
+    assert np.nanmean(np.abs(np.diff(often, axis=0))) < 0.6 * np.nanmean(
+        np.abs(np.diff(once, axis=0))
+    )
 
 
 def test_noise_can_only_hide():
@@ -215,7 +238,7 @@ def test_intervals_of_values_with_unknown_noise_cover_the_truth(rho):
     x, y = (v + np.sqrt(1 / 0.6 - 1) * rng.normal(size=v.shape) for v in (x, y))
     seen = np.ones(x.shape, bool)
     a, b = ranks(x, seen), ranks(y, seen)
-    found = coupled([a], [b], (a, b), seen, np.arange(80) % 20)
+    found = coupled([[a]], [[b]], (a, b), seen, np.arange(80) % 20)
     low, high = of_unknown_noise(*found.corrected_interval(80.0), 0.5)
     assert ((low <= rho) & (rho <= high)).mean() >= 0.90
 
@@ -229,6 +252,6 @@ def test_the_jackknife_sees_donors():
         seen = np.ones(x.shape, bool)
         a, b = ranks(x, seen), ranks(y, seen)
         found[icc] = jackknife_error(
-            coupled([a], [b], (a, b), seen, np.arange(600) % 12).raw_without
+            coupled([[a]], [[b]], (a, b), seen, np.arange(600) % 12).raw_without
         ).mean()
     assert found[0.5] > 2 * found[0.0]
