@@ -139,8 +139,8 @@ def mechanistic(
         regulator, or "control"), ``time`` (hours). ``var``: ``is_regulator``,
         ``true_reliability`` as in the linear core, ``mrna_half_life`` and
         ``protein_half_life`` (hours; NaN for genes that are no regulators),
-        ``is_stimulated``. ``obsm["protein"]``: cells × regulators, relative to
-        the reference, names in ``uns["protein_names"]``. ``uns["network"]``: ``source``,
+        ``is_stimulated``. ``obsm["protein"]``: a table of cells × regulators, relative to
+        the reference. ``uns["network"]``: ``source``,
         ``target``, ``sign``, empty when ``strength`` is 0. ``uns["infocheck_simulation"]``:
         the arguments, and ``core``.
 
@@ -217,13 +217,13 @@ def mechanistic(
     counts, reliability = observe.poisson_counts(rng, rate.of, observe.sizes(rng, n_obs), n_genes)
     measured = protein[layout.place[:n_regulators]].T
     noise = observe.normal(rng, measured.shape)
+    seen = measured * np.exp(protein_noise * noise).astype(np.float32)
     return anndata.AnnData(
         counts,
         obs=obs,
         var=_var(genes, layout, rates, inputs.stimulus if times else None, reliability),
-        obsm={"protein": measured * np.exp(protein_noise * noise).astype(np.float32)},
+        obsm={"protein": pd.DataFrame(seen, index=obs.index, columns=genes[:n_regulators])},
         uns={
-            "protein_names": np.array(genes[:n_regulators], dtype=object),
             "network": _edges(wiring, layout, genes),
             # h5ad has no None inside a dictionary that every version can read.
             SIMULATED: {

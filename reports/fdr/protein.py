@@ -131,7 +131,7 @@ class Bursting:
         counts = made.X.toarray()
         others = counts[:, -OTHERS:].sum(axis=1, keepdims=True)
         mrna = np.log1p(counts[:, :BURSTING] * others.mean() / others)
-        protein = np.log(np.maximum(made.obsm["protein"], 1e-3)).astype(float)
+        protein = np.log(np.maximum(made.obsm["protein"].to_numpy(), 1e-3)).astype(float)
         edges = np.zeros((BURSTING, BURSTING), dtype=bool)
         place = {gene: i for i, gene in enumerate(made.var_names[:BURSTING])}
         network = made.uns["network"]
