@@ -47,12 +47,13 @@ def oracle(true, seen):
 
 def ceilings(split, rows, rng):
     """The same as estimated from halves and errors alone."""
-    whole = split.mean(axis=0)
-    two = halves(split)
+    whole, two = split.mean(axis=0), halves(split)
+    error = np.full(whole.shape, ERROR_OF_ALL)
+    [lists] = best_lists(whole, error, every(whole), LISTS, [rows], rng)
     found = {
         CORRELATION: shared(two).averaged().best_correlation(rows),
         ERROR: shared(two, centred=False).averaged().best_error(rows),
-        **best_lists(whole, np.full(whole.shape, ERROR_OF_ALL), every(whole), LISTS, rows, rng),
+        **lists,
     }
     return {name: values.mean() for name, values in found.items()}
 
