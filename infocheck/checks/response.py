@@ -390,15 +390,16 @@ def _by_metric(table: pd.DataFrame) -> Chart:
             )
         axes.set_yticks(np.arange(len(metrics)), [_broken(metric) for metric in metrics])
         axes.set_ylim(-0.6, len(metrics) - 0.4)
-        axes.set_xlabel("Score against half of the rows, mean over perturbations")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.18), ncols=3 if width > 6 else 2)
+        axes.set_xlabel("Score against half of the rows")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.18), ncols=5 if width > 6 else 2)
 
     return Chart(
         title=f"Against half of the rows the best possible correlation is {_number(first[BEST])}, "
         f"that of a replicate {_number(first[REPLICATE])} and that of the mean of the others "
         f"{_number(first[MEAN])}.",
-        caption="Predictions are learned from one half of the rows and scored against the other. "
-        "A squared error is better when smaller; all other scores are better when larger.",
+        caption="Predictions are learned from one half of the rows and scored against the other; "
+        "means over perturbations. A squared error is better when smaller; all other scores are "
+        "better when larger.",
         draw=draw,
         height=2.4 + 0.5 * len(metrics),
     )
