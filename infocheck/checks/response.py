@@ -121,17 +121,14 @@ class Response(Check):
 
     def judge(self, tables: Tables) -> Verdict:
         row = tables["summary"].iloc[0]
-        left = row["difference_low"] is not None and row["difference_low"] > 0
-        against = (
-            "the mean response of the other perturbations"
-            if row["compared"] == "control"
-            else "no change, as without a control responses are differences from the others,"
-        )
+        above = row["difference_low"] is not None and row["difference_low"] > 0
+        mean = "the mean response to the others"
+        if row["compared"] != "control":
+            mean = "no change (without a control, responses are differences from the others)"
         said = (
-            "so unseen perturbations could be predicted better than by their mean."
-            if left
-            else "which is within noise of it: no model can be shown to predict unseen "
-            "perturbations better than their mean does."
+            "is left for a model to gain"
+            if above
+            else "is within noise, so no model can be shown to beat that mean"
         )
         return Verdict.against(
             estimate=row["difference"],
@@ -141,10 +138,10 @@ class Response(Check):
             floor=None,
             unit=self.unit,
             possible=(-2.0, 2.0),
-            reason=f"Over {row['perturbations']:.0f} perturbations the best possible model would "
-            f"correlate with an observed response at {_number(row['ceiling'])} and {against} at "
-            f"{_number(row['mean_baseline'])}, a difference of {{estimate:z.3f}} ({{low:z.3f}} to "
-            f"{{high:z.3f}}), {said}",
+            reason=f"With observed responses to {row['perturbations']:.0f} held-out perturbations "
+            f"the best possible model would correlate at {_number(row['ceiling'])}, {mean} at "
+            f"{_number(row['mean_baseline'])}: the difference of {{estimate:z.3f}} "
+            f"({{low:z.3f}} to {{high:z.3f}}) {said}.",
         )
 
     def plot(self, tables: Tables) -> Mapping[str, Chart]:
@@ -267,11 +264,13 @@ def _summary(study: _Study, around: Shared) -> pd.DataFrame:
 
 def _scores(study: _Study, around: Shared, raw: Shared, rng: np.random.Generator) -> pd.DataFrame:
     found: dict[tuple[str, float], dict[str, _Mean]] = {}
-    for rows in (HALF, ALL_ROWS):
+    against = (HALF, ALL_ROWS)
+    listed = best_lists(study.delta, study.error, study.counted, study.lists, against, rng)
+    for rows, scores in zip(against, listed, strict=True):
         found[BEST, rows] = {
             CORRELATION: _Mean.split(around, "best_correlation", rows, most=1.0),
             ERROR: _Mean.split(raw, "best_error", rows),
-            **_means(best_lists(study.delta, study.error, study.counted, study.lists, rows, rng)),
+            **_means(scores),
         }
         found[EXACT, rows] = {
             CORRELATION: _Mean.split(around, "mean_correlation", rows, most=1.0),
@@ -327,8 +326,8 @@ def _number(value: float | None) -> str:
 
 
 def _by_perturbation(table: pd.DataFrame) -> Chart:
-    shown = table.iloc[np.unique(np.linspace(0, len(table) - 1, min(DRAWN, len(table))).round())]
-    shown = shown.iloc[::-1]
+    chosen = np.linspace(len(table) - 1, 0, min(DRAWN, len(table))).round().astype(int)
+    shown = table.iloc[chosen]
     best = pd.to_numeric(shown["ceiling"]).to_numpy(float)
     mean = pd.to_numeric(shown["mean_baseline"]).to_numpy(float)
     some = "" if len(shown) == len(table) else f", {len(shown)} of them over the whole range"
@@ -341,6 +340,7 @@ def _by_perturbation(table: pd.DataFrame) -> Chart:
         axes.plot(best, place, linestyle="none", marker="o", markersize=8, color=plotting.C1)
         axes.set_yticks(place, [str(name) for name in shown["perturbation"]])
         axes.set_ylim(-0.7, len(shown) - 0.3)
+        axes.set_xlim(min(0.0, best.min(), mean.min()) - 0.03, 1.03)
         axes.set_xlabel("Correlation with the observed response")
 
     return Chart(
@@ -390,15 +390,16 @@ def _by_metric(table: pd.DataFrame) -> Chart:
             )
         axes.set_yticks(np.arange(len(metrics)), [_broken(metric) for metric in metrics])
         axes.set_ylim(-0.6, len(metrics) - 0.4)
-        axes.set_xlabel("Score against half of the rows, mean over perturbations")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.18), ncols=3 if width > 6 else 2)
+        axes.set_xlabel("Score against half of the rows")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.18), ncols=5 if width > 6 else 2)
 
     return Chart(
         title=f"Against half of the rows the best possible correlation is {_number(first[BEST])}, "
         f"that of a replicate {_number(first[REPLICATE])} and that of the mean of the others "
         f"{_number(first[MEAN])}.",
-        caption="Predictions are learned from one half of the rows and scored against the other. "
-        "A squared error is better when smaller; all other scores are better when larger.",
+        caption="Predictions are learned from one half of the rows and scored against the other; "
+        "means over perturbations. A squared error is better when smaller; all other scores are "
+        "better when larger.",
         draw=draw,
         height=2.4 + 0.5 * len(metrics),
     )

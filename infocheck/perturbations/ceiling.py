@@ -9,6 +9,7 @@ is still scored against a noisy one.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -224,9 +225,9 @@ def best_lists(
     error: np.ndarray,
     counted: np.ndarray,
     sizes: tuple[int, ...],
-    rows: float,
+    rows: Sequence[float],
     rng: np.random.Generator,
-) -> dict[str, np.ndarray]:
+) -> list[dict[str, np.ndarray]]:
     """What the true response scores on lists of the strongest genes, and on their direction.
 
     True responses are drawn given the observed ones, and observed again with new noise. No
@@ -240,26 +241,24 @@ def best_lists(
     counted
         Which genes count, shape (k, g).
     sizes
-        Lengths of the lists; the direction is that of the longest.
+        Lengths of the lists; the direction is that of the longest. Without any, no score.
     rows
         What is scored against, in rows of a half.
 
     Returns
     -------
-    dict
-        Scores by name of the metric, each of shape (k,).
+    list of dict
+        For each of ``rows`` the scores by name of the metric, each of shape (k,).
     """
+    found: list[dict[str, np.ndarray]] = [{} for _ in rows]
     if not sizes:
-        return {}
+        return found
     listed = known(error, counted)
     z = np.divide(delta, error, out=np.zeros(delta.shape), where=listed)
-    prior = NormalMeans.fit(z, listed)
-    draws = int(np.clip(_VALUES / z.size, 1, _DRAWS))
-    noise = math.sqrt(ALL_ROWS / rows)
-    found: dict[str, np.ndarray] = {}
-    for _ in range(draws):
-        true = prior.draw(z, rng)
-        seen = true + noise * rng.standard_normal(z.shape)
-        for name, values in lists(true, seen, listed, sizes).items():
-            found[name] = found.get(name, 0.0) + values / draws
+    times = int(np.clip(_VALUES / z.size, 1, _DRAWS))
+    for true in NormalMeans.fit(z, listed).draws(z, times, rng):
+        for scores, against in zip(found, rows, strict=True):
+            noise = math.sqrt(ALL_ROWS / against) * rng.standard_normal(z.shape)
+            for name, values in lists(true, true + noise, listed, sizes).items():
+                scores[name] = scores.get(name, 0.0) + values / times
     return found

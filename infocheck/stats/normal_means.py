@@ -6,6 +6,7 @@ of their standard errors, so that one table of likelihoods serves all profiles.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,6 +15,8 @@ from scipy.stats import norm
 
 # Widths of the normals, in standard errors of the observations; the first is no effect.
 WIDTHS = np.concatenate([[0.0], 2.0 ** np.arange(-1.5, 6.01, 0.25)])
+# What is left of an observed effect where its true one has that width.
+_SHRINK = WIDTHS**2 / (1 + WIDTHS**2)
 # Shares of effects that are not zero.
 SHARES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 0.85, 1.0)
 # Of a distribution with long tails, what the weight of a width is times that of the next
@@ -22,7 +25,7 @@ _TAIL, _CORE = 0.75, 0.5
 # Values beyond are taken for this one: no width explains them worse than another.
 _LARGEST = 200.0
 _EDGES = np.concatenate([np.linspace(0.0, 8.0, 161), np.geomspace(8.0, _LARGEST, 61)[1:]])
-_MIDDLES = (_EDGES[1:] + _EDGES[:-1]) / 2
+_BINS = len(_EDGES) - 1
 _ROUNDS = 200
 
 
@@ -65,28 +68,32 @@ class NormalMeans:
             often = belongs.mean(axis=0)
         return cls(belongs @ shapes)
 
-    def draw(self, z: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """True effects in standard errors, drawn given the observed ones, shape of ``z``."""
-        likelihood = _likelihood()
-        place = np.searchsorted(_EDGES, np.minimum(np.abs(z), _LARGEST), side="right") - 1
-        place = np.minimum(place, len(_MIDDLES) - 1)
-        joint = self.weights[:, None, :] * likelihood  # (profiles, bins, widths)
+    def draws(self, z: np.ndarray, times: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        """True effects in standard errors, drawn given the observed ones; each of shape ``z``."""
+        profiles, bins = len(z), _BINS
+        joint = self.weights[:, None, :] * _likelihood()  # (profiles, bins, widths)
         upto = np.cumsum(joint, axis=2)
         upto /= upto[:, :, -1:]
-        u = rng.random(z.shape)
-        component = np.zeros(z.shape, dtype=np.int8)
-        rows = np.arange(len(z))[:, None]
-        for width in range(len(WIDTHS) - 1):
-            component += u > upto[rows, place, width]
-        shrink = (WIDTHS**2 / (1 + WIDTHS**2))[component]
-        return shrink * z + np.sqrt(shrink) * rng.standard_normal(z.shape)
+        # One rising sequence for all profiles and bins, so that one search serves all effects.
+        start = np.arange(profiles * bins)
+        rising = (upto.reshape(profiles * bins, -1) + start[:, None]).ravel()
+        bin_of = _bin(z) + bins * np.arange(profiles)[:, None]
+        for _ in range(times):
+            found = np.searchsorted(rising, bin_of + rng.random(z.shape))
+            width = np.minimum(found - bin_of * len(WIDTHS), len(WIDTHS) - 1)
+            shrink = _SHRINK[width]
+            yield shrink * z + np.sqrt(shrink) * rng.standard_normal(z.shape)
+
+
+def _bin(z: np.ndarray) -> np.ndarray:
+    place = np.searchsorted(_EDGES, np.minimum(np.abs(z), _LARGEST), side="right") - 1
+    return np.minimum(place, _BINS - 1)
 
 
 def _histogram(z: np.ndarray, counted: np.ndarray) -> np.ndarray:
     """How many effects of each profile lie in each bin of size, shape (profiles, bins)."""
-    bins = len(_MIDDLES)
-    place = np.searchsorted(_EDGES, np.minimum(np.abs(z), _LARGEST), side="right") - 1
-    place = np.minimum(place, bins - 1) + bins * np.arange(len(z))[:, None]
+    bins = _BINS
+    place = _bin(z) + bins * np.arange(len(z))[:, None]
     return np.bincount(place[counted], minlength=bins * len(z)).reshape(len(z), bins).astype(float)
 
 

@@ -19,16 +19,60 @@ from infocheck.perturbations.baselines import (
 from infocheck.perturbations.ceiling import (
     ALL_ROWS,
     HALF,
+    Shared,
     best_lists,
     reliability_interval,
     split_error,
 )
+from infocheck.perturbations.deltas import PAIRINGS
 from infocheck.stats.resampling import t_interval
-from tests.perturbations.planted import dense, halves, others, parts, shared, sparse
 
 LISTS = (20, 50)
 ROWS, CONTROLS = 60, 600
 ERROR_OF_ALL = np.sqrt(1 / ROWS + 1 / CONTROLS)
+
+
+# Responses with a known truth ----------------------------------------------------------------
+
+
+def parts(rng, true, rows=60, controls=600, common=0.0):
+    """Differences from the control in each part; rows have variance 1.
+
+    ``common`` is the share of it that three directions of genes hold, so that noise correlates.
+    """
+    k, g = true.shape
+    loadings = rng.normal(size=(3, g)) * np.sqrt(common / 3)
+
+    def noise(of, n):
+        own = np.sqrt(1 - common) * rng.normal(size=(of, g))
+        return (rng.normal(size=(of, 3)) @ loadings + own) / np.sqrt(n)
+
+    return np.stack([true + noise(k, rows / 4) - noise(1, controls / 4) for _ in range(4)])
+
+
+def halves(parts):
+    return np.stack(
+        [np.stack([parts[list(side)].mean(axis=0) for side in pair]) for pair in PAIRINGS]
+    )
+
+
+def others(halves):
+    return np.stack([np.stack([mean_of_others(half) for half in way]) for way in halves])
+
+
+def shared(halves, *, centred=True):
+    counted = np.ones(halves.shape[2:], dtype=bool)
+    return Shared.of(halves, others(halves), counted, centred=centred)
+
+
+def dense(rng, k, g, size=0.2, common=0.0):
+    """Every gene responds; ``common`` is the share of variance that all perturbations have."""
+    alike = np.sqrt(common) * rng.normal(size=(1, g))
+    return size * (alike + np.sqrt(1 - common) * rng.normal(size=(k, g)))
+
+
+def sparse(rng, k, g, share=0.05, size=0.6):
+    return np.where(rng.random((k, g)) < share, size * rng.normal(size=(k, g)), 0.0)
 
 
 def every(values):
@@ -47,12 +91,13 @@ def oracle(true, seen):
 
 def ceilings(split, rows, rng):
     """The same as estimated from halves and errors alone."""
-    whole = split.mean(axis=0)
-    two = halves(split)
+    whole, two = split.mean(axis=0), halves(split)
+    error = np.full(whole.shape, ERROR_OF_ALL)
+    [lists] = best_lists(whole, error, every(whole), LISTS, [rows], rng)
     found = {
         CORRELATION: shared(two).averaged().best_correlation(rows),
         ERROR: shared(two, centred=False).averaged().best_error(rows),
-        **best_lists(whole, np.full(whole.shape, ERROR_OF_ALL), every(whole), LISTS, rows, rng),
+        **lists,
     }
     return {name: values.mean() for name, values in found.items()}
 
