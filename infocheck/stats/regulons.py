@@ -48,12 +48,6 @@ class Edges:
         """Targets of each regulator, shape (k,)."""
         return np.bincount(self.regulator)
 
-    def weights(self, genes: int, sign: np.ndarray | None = None) -> sparse.csc_array:
-        """Signs as genes × regulators; other values in their place where given."""
-        values = self.sign if sign is None else sign
-        shape = (genes, int(self.regulator[-1]) + 1)
-        return sparse.csc_array((values.astype(float), (self.target, self.regulator)), shape=shape)
-
     def part(self, first: int, last: int) -> Edges:
         """Edges of the regulators from ``first`` up to ``last``, numbered from 0."""
         inside = slice(*np.searchsorted(self.regulator, [first, last]))
@@ -230,8 +224,9 @@ def background(whole: np.ndarray, edges: Edges, own: np.ndarray) -> np.ndarray:
     edges, own
         As in :func:`regulon_coupling`.
     """
-    listed = edges.weights(len(whole), np.ones(len(edges.sign)))
-    rest = whole.sum(axis=0) - listed.T.tocsr() @ whole - whole[own]
+    ones = np.ones(len(edges.sign), whole.dtype)
+    listed = sparse.csr_array((ones, (edges.regulator, edges.target)), (len(own), len(whole)))
+    rest = whole.sum(axis=0) - listed @ whole - whole[own]
     return rest - rest.mean(axis=1, keepdims=True)
 
 
@@ -515,7 +510,8 @@ def random_regulons(
             np.add.reduceat(sign * table[edges.regulator, column], edges.start)
             for table in (with_mrna, with_outside)
         )
-        weights = sparse.csr_array((sign.astype(float), (edges.regulator, column)), (len(own), g))
+        values = sign.astype(some.dtype)
+        weights = sparse.csr_array((values, (edges.regulator, column)), (len(own), g))
         score = weights @ some
         variance = np.einsum("ij,ij->i", score, score) / some.shape[1] - common**2
         count = np.maximum(np.add.reduceat(there, edges.start), 1)
