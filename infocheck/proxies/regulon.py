@@ -29,7 +29,7 @@ COLUMNS = [
 # Targets below which an activity is not read: a convention.
 MIN_TARGETS = 10
 # Random regulons for each regulator, and random networks for signs.
-DRAWS, NETWORKS = 99, 199
+DRAWS, NETWORKS = 99, 99
 # Rows that the variance of random activities is taken over.
 _ROWS = 500
 # Edges of one mode below which signs are not compared.
