@@ -21,7 +21,7 @@ KEY = "regulon"
 # Targets below which an activity is not read: a convention.
 MIN_TARGETS = 10
 # Random regulons for each regulator, and random networks for signs.
-DRAWS, NETWORKS = 99, 199
+DRAWS, NETWORKS = 99, 99
 # Rows that the variance of random activities is taken over.
 _ROWS = 500
 # Edges of one mode below which signs are not compared.
@@ -157,7 +157,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``statistic`` (``share above random regulons``, ``share with a readable activity``),
+        ``statistic`` (``share above random regulons``, ``share with an estimate``),
         ``estimate`` with ``low`` and ``high`` (Wilson, regulators taken as independent),
         ``null`` (.05 for the first: what random regulons give), ``regulators``.
     """
@@ -165,7 +165,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, column, null in (
         ("share above random regulons", table["above"], 0.05),
-        ("share with a readable activity", table["coupling"].notna(), np.nan),
+        ("share with an estimate", table["coupling"].notna(), np.nan),
     ):
         share = float(column.mean()) if n else np.nan
         low, high = share_interval(share, n) if n else (np.nan, np.nan)
@@ -322,4 +322,4 @@ def _scaled(
     spread = (sum(parts) / len(parts)).std(axis=0)
     usable = spread > 1e-9
     scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=usable)
-    return tuple(part * scale for part in parts), usable
+    return tuple((part * scale).astype(np.float32) for part in parts), usable

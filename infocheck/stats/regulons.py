@@ -48,12 +48,6 @@ class Edges:
         """Targets of each regulator, shape (k,)."""
         return np.bincount(self.regulator)
 
-    def weights(self, genes: int, sign: np.ndarray | None = None) -> sparse.csc_array:
-        """Signs as genes × regulators; other values in their place where given."""
-        values = self.sign if sign is None else sign
-        shape = (genes, int(self.regulator[-1]) + 1)
-        return sparse.csc_array((values.astype(float), (self.target, self.regulator)), shape=shape)
-
     def part(self, first: int, last: int) -> Edges:
         """Edges of the regulators from ``first`` up to ``last``, numbered from 0."""
         inside = slice(*np.searchsorted(self.regulator, [first, last]))
@@ -230,8 +224,9 @@ def background(whole: np.ndarray, edges: Edges, own: np.ndarray) -> np.ndarray:
     edges, own
         As in :func:`regulon_coupling`.
     """
-    listed = edges.weights(len(whole), np.ones(len(edges.sign)))
-    rest = whole.sum(axis=0) - listed.T.tocsr() @ whole - whole[own]
+    ones = np.ones(len(edges.sign), whole.dtype)
+    listed = sparse.csr_array((ones, (edges.regulator, edges.target)), (len(own), len(whole)))
+    rest = whole.sum(axis=0) - listed @ whole - whole[own]
     return rest - rest.mean(axis=1, keepdims=True)
 
 
@@ -246,7 +241,7 @@ def regulon_coupling(
     """Coupling of mRNA and activity, where the activity is what the targets share.
 
     Let a target be ``s_j = sign · (b_j a + o_j)`` with activity ``a`` of variance 1, and let
-    the mRNA m have correlation ρ with a. Then over the targets of a regulon::
+    the mRNA m have correlation ρ with a. Then, b being the mean of b_j over the regulon::
 
         mean_j sign_j cov(m, s_j)             = b ρ sd(m)
         mean_{j≠k} sign_j sign_k cov(s_j, s_k) ≈ b²
@@ -275,8 +270,8 @@ def regulon_coupling(
     Returns
     -------
     Coupling
-        With standard errors from the jackknife over rows and over targets, added as
-        variances, which is too large rather than too small.
+        With intervals of a ratio (Fieller 1954), its variances from the jackknife over groups
+        of rows and over targets. Both are added, which is too much rather than too little.
 
     Notes
     -----
@@ -288,7 +283,7 @@ def regulon_coupling(
 
     References
     ----------
-    Cronbach (1951); Spearman (1904) for the correction; Quenouille (1956).
+    Cronbach (1951); Spearman (1904) for the correction; Quenouille (1956); Fieller (1954).
     """
     order = np.argsort(group, kind="stable")
     start = np.flatnonzero(np.diff(group[order], prepend=-1))
@@ -515,7 +510,8 @@ def random_regulons(
             np.add.reduceat(sign * table[edges.regulator, column], edges.start)
             for table in (with_mrna, with_outside)
         )
-        weights = sparse.csr_array((sign.astype(float), (edges.regulator, column)), (len(own), g))
+        values = sign.astype(some.dtype)
+        weights = sparse.csr_array((values, (edges.regulator, column)), (len(own), g))
         score = weights @ some
         variance = np.einsum("ij,ij->i", score, score) / some.shape[1] - common**2
         count = np.maximum(np.add.reduceat(there, edges.start), 1)
@@ -606,22 +602,22 @@ def rewired(
     def wrong(some: np.ndarray) -> np.ndarray:
         return (drawn[some] == own[regulator]) | _repeated(drawn[some], regulator, g)
 
-    open_ = np.arange(draws)
+    unsettled = np.arange(draws)
     moving = np.ones(drawn.shape, dtype=bool)
     for _ in range(_ROUNDS):
         # Targets of the moving edges of one mode are permuted, in every network.
         draw, edge = np.nonzero(moving)
         order = np.lexsort((mode[edge], draw))
         mixed = np.lexsort((rng.random(len(edge)), mode[edge], draw))
-        drawn[open_[draw[order]], edge[order]] = drawn[open_[draw[mixed]], edge[mixed]]
-        bad = wrong(open_)
+        drawn[unsettled[draw[order]], edge[order]] = drawn[unsettled[draw[mixed]], edge[mixed]]
+        bad = wrong(unsettled)
         still = bad.any(axis=1)
-        open_, bad = open_[still], bad[still]
-        if not len(open_):
+        unsettled, bad = unsettled[still], bad[still]
+        if not len(unsettled):
             return drawn
         # The bad ones move again, among about twice as many others.
         moving = bad | (rng.random(bad.shape) < 2 * bad.mean(axis=1, keepdims=True))
-    drawn[open_] = np.where(bad, -1, drawn[open_])
+    drawn[unsettled] = np.where(bad, -1, drawn[unsettled])
     return drawn
 
 
