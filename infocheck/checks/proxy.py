@@ -158,6 +158,8 @@ class Proxy(Check):
         if verdict.status is Status.ERROR:
             return verdict
         reason, status = verdict.reason, verdict.status
+        if row["proteins"] and row["proteins_of_regulators"] < coupling.FEWEST:
+            reason += f" {_about_proteins(row)}"
         if row["above_ceiling"]:
             reason += (
                 f" For {row['above_ceiling']:.0f} of them the whole range lies above the ceiling "
