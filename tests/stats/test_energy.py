@@ -129,15 +129,39 @@ def test_the_null_is_that_of_shuffled_labels():
         for chosen in map(list, combinations(range(9), 4))
     ]
     treated = np.arange(9) < 4
-    drawn = null_distances(rows, treated, np.zeros(9, int), 20000, rng)
+    drawn = null_distances(rows, treated, np.zeros(9, int), 20000, rng)[0]
     assert np.isin(np.round(drawn, 6), np.round(every, 6)).all()
     assert drawn.mean() == pytest.approx(np.mean(every), abs=0.03)
     np.testing.assert_allclose(
         np.quantile(drawn, [0.1, 0.5, 0.9]), np.quantile(every, [0.1, 0.5, 0.9]), atol=0.12
     )
     # More treated rows than others are drawn by their complement.
-    mirrored = null_distances(rows, ~treated, np.zeros(9, int), 20000, rng)
+    mirrored = null_distances(rows, ~treated, np.zeros(9, int), 20000, rng)[0]
     assert np.isin(np.round(mirrored, 6), np.round(every, 6)).all()
+
+
+def test_leading_columns_are_tested_with_all_of_them():
+    """One p-value for both: its size, and its power where only one of them sees; seed 9."""
+    rng = np.random.default_rng(9)
+    scale = np.r_[np.full(5, 1.0), np.full(95, 0.9)]
+    leading, spread = np.zeros((2, 100))
+    leading[0], spread[5:] = 0.6, 0.11
+    found = {}
+    for name, delta in (("none", 0.0), ("leading", leading), ("spread", spread)):
+        p = []
+        for _ in range(150):
+            x, y = delta + scale * rng.normal(size=(50, 100)), scale * rng.normal(size=(150, 100))
+            rows = one_stratum(x, y)
+            null = null_distances(*rows, 199, rng, (5, 100))
+            each = np.array([contrast(rows[0][:, :w], *rows[1:]).distance for w in (5, 100)])
+            values = (p_value(each, null), p_value(each[0], null[0]), p_value(each[1], null[1]))
+            p.append(values)
+        found[name] = (np.array(p) <= 0.05).mean(axis=0)
+    assert found["none"][0] <= 0.1
+    for name, alone in (("leading", 1), ("spread", 2)):
+        other = 3 - alone
+        assert found[name][alone] > found[name][other] + 0.2
+        assert found[name][0] > found[name][alone] - 0.15
 
 
 def test_p_values_count_ties_and_are_never_zero():
