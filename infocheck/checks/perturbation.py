@@ -66,11 +66,11 @@ class Perturbation(Check):
         f"at most {MOST_ROWS:,} rows a side; what lies outside the components is read from "
         f"{SKETCH} random combinations of genes. The own change is a difference of means with "
         "its interval; 'share of control' is the ratio of mean counts. Agreement is the "
-        "correlation of the response between halves that share no row, not of controls either; the ceiling is the "
-        "best correlation that a prediction could reach. Likeness is between halves as well, so "
-        "that shared controls make none. 'Cells needed' gives 80 % power at a level of 5 %. The "
-        "headline is the share of testable perturbations that respond, with a Wilson interval; "
-        "the need is a convention."
+        "correlation of the response between halves that share no row, not of controls either; "
+        "the ceiling is the best correlation that a prediction could reach. Likeness is between "
+        "halves as well, so that shared controls make none. 'Cells needed' gives 80 % power at a "
+        "level of 5 %. The headline is the share of testable perturbations that respond, "
+        "with a Wilson interval; the need is a convention."
     )
     misleads = (
         "A knock-out can stop the protein and leave the mRNA as it was: no own change is no "

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
 from infocheck.moments import on_scale, panel_blocks
@@ -262,6 +263,6 @@ def components(data: Dataset, rng: np.random.Generator) -> tuple[np.ndarray, flo
 def centred(rows: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Rows less the mean of their group."""
     _, code = np.unique(group, return_inverse=True)
-    sums = np.zeros((code.max() + 1, rows.shape[1]))
-    np.add.at(sums, code, rows)
+    ones = np.ones(len(rows))
+    sums = sp.csr_matrix((ones, (code, np.arange(len(rows)))), (code.max() + 1, len(rows))) @ rows
     return rows - (sums / np.bincount(code)[:, None])[code]
