@@ -112,6 +112,7 @@ class Perturbation(Check):
                         **similarity.summary(agreement),
                         **number,
                         "compared_with": deltas.compared,
+                        "not_held_constant": ", ".join(deltas.aliased).replace("_", " "),
                         "control_guides": labels.Counts.of(data).control,
                         "guides_calibrated": None
                         if control is None
@@ -160,6 +161,9 @@ class Perturbation(Check):
             found.append(
                 f"fewer than {self.regulators} known regulators are among those that respond"
             )
+        apart = [name for name in str(row["not_held_constant"] or "").split(", ") if name]
+        if set(apart) - {"donor"}:  # donors are shuffled whole then
+            found.append(f"{' and '.join(apart)} could not be held constant")
         if row["control_guides"] == 1:
             found.append("with one control guide nothing shows what happens by chance")
         if row["guides_calibrated"] is not None and not row["guides_calibrated"]:

@@ -103,6 +103,17 @@ def test_one_control_guide_is_at_most_borderline(sound):
     assert len(several.tables["control_guides"]) == 4
 
 
+def test_controls_of_another_batch_are_at_most_borderline():
+    adata = mechanistic(**SCREEN)
+    adata.obs["batch"] = np.where(adata.obs["perturbation"] == "control", "old", "new")
+    result = run(adata)
+    assert result.verdict.estimate == 1
+    assert result.verdict.status is Status.BORDERLINE
+    assert "batch could not be held constant" in result.verdict.reason
+    audit = result.tables["audit"].set_index("item")
+    assert not audit.loc["perturbation and batch", "enough"]
+
+
 def test_treatments_say_nothing_of_regulators():
     """Eight responses, but to things that are no genes of these data."""
     adata = mechanistic(**SCREEN)
