@@ -157,6 +157,8 @@ class Perturbation(Check):
         found = []
         if row["tested"] < _FEWEST:
             found.append(f"{_few(row['tested'])} cannot stand for others")
+        if row["compared_with"] != "control":
+            found.append("without controls what does nothing differs from what acts")
         if row["regulators_moved"] < self.regulators:
             found.append(
                 f"fewer than {self.regulators} known regulators are among those that respond"
