@@ -451,6 +451,13 @@ _ALL = (
         venue="Nature Genetics 53:322-331",
     ),
     Reference(
+        key="johnson1984",
+        authors="Johnson, W. B. and Lindenstrauss, J.",
+        year=1984,
+        title="Extensions of Lipschitz mappings into a Hilbert space",
+        venue="Contemporary Mathematics 26:189-206",
+    ),
+    Reference(
         key="roy2007",
         authors="Roy, O. and Vetterli, M.",
         year=2007,

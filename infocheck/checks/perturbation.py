@@ -13,7 +13,7 @@ from infocheck import thresholds
 from infocheck.check import Check, Tables
 from infocheck.errors import NotAssessed
 from infocheck.perturbations import charts, energy, labels, responders, shifts, similarity
-from infocheck.perturbations.cells import COMPONENTS, MOST_ROWS, Cells
+from infocheck.perturbations.cells import COMPONENTS, MOST_ROWS, SKETCH, Cells
 from infocheck.perturbations.deltas import Deltas
 from infocheck.perturbations.energy import DRAWS, FDR
 from infocheck.plotting import Chart
@@ -52,6 +52,7 @@ class Perturbation(Check):
         "wilson1927",
         "spearman1910",
         "fisher1921",
+        "johnson1984",
         "roy2007",
         "satterthwaite1946",
         "bergsma2013",
@@ -59,23 +60,24 @@ class Perturbation(Check):
     computed = (
         "Rows of each perturbation are compared with control rows of the same batch, donor, "
         "condition and time where both are there; without 10 controls, with all other "
-        "perturbations. A response is an energy distance (squared, without self pairs) on the "
-        f"{COMPONENTS} leading components of the panel, the perturbed gene left out, at an FDR "
-        f"of {FDR:.0%} over {DRAWS} shuffles of labels within those groups, with at most "
-        f"{MOST_ROWS:,} rows a side. The own change is a difference of means with its interval; "
-        "'share of control' is the ratio of mean counts. Agreement is the correlation of the "
-        "response between halves that share no row, not of controls either; the ceiling is the "
-        "best correlation that a prediction could reach. Likeness is between halves as well, so "
-        "that shared controls make none. 'Cells needed' gives 80 % power at a level of 5 %. The "
-        "headline is the share of testable perturbations that respond, with a Wilson interval; "
-        "the need is a convention."
+        "perturbations. A response is an energy distance (squared, without self pairs) "
+        f"over the panel or over its {COMPONENTS} leading components, the perturbed gene left "
+        f"out, at an FDR of {FDR:.0%} over {DRAWS} shuffles of labels within those groups, with "
+        f"at most {MOST_ROWS:,} rows a side; what lies outside the components is read from "
+        f"{SKETCH} random combinations of genes. The own change is a difference of means with "
+        "its interval; 'share of control' is the ratio of mean counts. Agreement is the "
+        "correlation of the response between halves that share no row, not of controls either; "
+        "the ceiling is the best correlation that a prediction could reach. Likeness is between "
+        "halves as well, so that shared controls make none. 'Cells needed' gives 80 % power at a "
+        "level of 5 %. The headline is the share of testable perturbations that respond, "
+        "with a Wilson interval; the need is a convention."
     )
     misleads = (
         "A knock-out can stop the protein and leave the mRNA as it was: no own change is no "
         "proof of failure. Whatever else sets perturbed rows apart looks like a response: depth, "
-        "viability, cell type, a guide's other targets. Differences of means on leading "
-        "components are seen, not of spread, nor small ones elsewhere. Shuffled cells stand for "
-        "these donors and wells, not for others. A response is no direct target."
+        "viability, cell type, a guide's other targets. Differences of means are seen, not of "
+        "spread. Shuffled cells stand for these donors and wells, not for others. A response is "
+        "no direct target."
     )
 
     need: float = thresholds.RESPONDING_NEED
@@ -110,6 +112,7 @@ class Perturbation(Check):
                         **similarity.summary(agreement),
                         **number,
                         "compared_with": deltas.compared,
+                        "not_held_constant": ", ".join(deltas.aliased).replace("_", " "),
                         "control_guides": labels.Counts.of(data).control,
                         "guides_calibrated": None
                         if control is None
@@ -121,7 +124,7 @@ class Perturbation(Check):
             ),
             "cells": responders.table(deltas, cells, chosen),
             "similarity": pairs,
-            "cells_needed": energy.cells_needed(deltas, found, halved),
+            "cells_needed": energy.cells_needed(deltas, found, halved).iloc[order],
             "regulators": moved,
         }
         if control is not None:
@@ -154,10 +157,15 @@ class Perturbation(Check):
         found = []
         if row["tested"] < _FEWEST:
             found.append(f"{_few(row['tested'])} cannot stand for others")
+        if row["compared_with"] != "control":
+            found.append("without controls what does nothing differs from what acts")
         if row["regulators_moved"] < self.regulators:
             found.append(
                 f"fewer than {self.regulators} known regulators are among those that respond"
             )
+        apart = [name for name in str(row["not_held_constant"] or "").split(", ") if name]
+        if set(apart) - {"donor"}:  # donors are shuffled whole then
+            found.append(f"{' and '.join(apart)} could not be held constant")
         if row["control_guides"] == 1:
             found.append("with one control guide nothing shows what happens by chance")
         if row["guides_calibrated"] is not None and not row["guides_calibrated"]:

@@ -1,4 +1,4 @@
-"""Rows of a perturbation study on a few components, with their perturbed gene beside them."""
+"""Rows of a perturbation study in few dimensions, with their perturbed gene beside them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
 from infocheck.moments import on_scale, panel_blocks
@@ -15,7 +16,8 @@ from infocheck.stats.resampling import some
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
 
-COMPONENTS = 30
+# Leading components, and random directions that stand for everything outside them.
+COMPONENTS, SKETCH = 30, 128
 # Rows of one perturbation, and rows to compare with, beyond which a random part is used.
 MOST_ROWS = 2000
 
@@ -53,7 +55,7 @@ class Targets:
 
 @dataclass(frozen=True)
 class Cells:
-    """Rows on the leading components.
+    """Rows on the leading components and on random directions outside them.
 
     Attributes
     ----------
@@ -65,14 +67,17 @@ class Cells:
         Of each row, as in the arms; level by position in ``Deltas.names``, -1 for others.
     reference
         Which rows others are compared with, boolean: controls, or a sample of all labelled.
-    values
-        Perturbed genes of each row on the scale of the analysis less the pilot mean, (n, t).
+    own
+        Perturbed genes of each row, on the scale of the analysis less the pilot mean, in the
+        order of ``Deltas.targets``; 0 behind the last, shape (n, most genes of one).
+    elsewhere
+        All perturbed genes of the reference rows, likewise, shape (reference rows, t).
     loadings
-        Of the panel on the components, shape (g, d).
+        Of the panel on these directions, shape (g, d).
     targets
         Their sums over all rows.
     share
-        Of the variance within arms that the components hold.
+        Of the variance within strata that the leading components hold.
     """
 
     rows: np.ndarray
@@ -81,15 +86,26 @@ class Cells:
     stratum: np.ndarray
     part: np.ndarray
     reference: np.ndarray
-    values: np.ndarray
+    own: np.ndarray
+    elsewhere: np.ndarray
     loadings: np.ndarray
     targets: Targets
     share: float
 
-    def without(self, chosen: np.ndarray, genes: np.ndarray) -> np.ndarray:
-        """Scores of rows with these genes of the panel left out, shape (chosen, d)."""
+    def perturbed(self, chosen: np.ndarray, perturbation: int, genes: np.ndarray) -> np.ndarray:
+        """Genes of one perturbation in its rows and in reference rows, shape (chosen, genes)."""
         place = np.searchsorted(self.targets.genes, genes)
-        return self.scores[chosen] - self.values[np.ix_(chosen, place)] @ self.loadings[genes]
+        position = np.cumsum(self.reference) - 1
+        inside = self.level[chosen] == perturbation
+        values = np.empty((len(chosen), len(genes)))
+        values[inside] = self.own[chosen[inside], : len(genes)]
+        values[~inside] = self.elsewhere[np.ix_(position[chosen[~inside]], place)]
+        return values
+
+    def without(self, chosen: np.ndarray, perturbation: int, genes: np.ndarray) -> np.ndarray:
+        """Scores of its rows and of reference rows without its genes, shape (chosen, d)."""
+        left_out = self.perturbed(chosen, perturbation, genes) @ self.loadings[genes]
+        return self.scores[chosen] - left_out
 
     def compared(self, perturbation: int) -> np.ndarray:
         """Positions of the rows of one perturbation and of those it is compared with."""
@@ -144,9 +160,14 @@ class _Pass:
         )
         aim = shares_of_targets(self.deltas, self.genes)
         kept = np.flatnonzero(self.chosen)
-        scores = np.zeros((len(kept), self.loadings.shape[1]))
-        values = np.zeros((len(kept), t), dtype=np.float32)
-        done = 0
+        scores = np.zeros((len(kept), self.loadings.shape[1]), dtype=np.float32)
+        most = max((len(aimed) for aimed in self.deltas.targets), default=0)
+        own = np.zeros((len(kept), most), dtype=np.float32)
+        elsewhere = np.zeros((int(self.reference.sum()), t), dtype=np.float32)
+        padded = np.full((k, most), -1)
+        for row, aimed in zip(padded, self.deltas.targets, strict=True):
+            row[: len(aimed)] = aimed
+        done = seen = 0
         for rows, raw in panel_blocks(data, step="Projecting rows"):
             natural = raw[:, self.genes]
             factor = None if data.size_factors is None else data.size_factors[rows][:, None]
@@ -156,8 +177,10 @@ class _Pass:
             on = on_scale(data, raw[inside], rows[inside]) - self.shift
             place = slice(done, done + len(on))
             scores[place] = on @ self.loadings
-            values[place] = on[:, self.genes]
-            done += len(on)
+            own[place] = _picked(on, padded, self.level[rows[inside]])
+            reference = on[self.reference[rows[inside]]][:, self.genes]
+            elsewhere[seen : seen + len(reference)] = reference
+            done, seen = done + len(on), seen + len(reference)
         return Cells(
             rows=kept,
             scores=scores,
@@ -165,7 +188,8 @@ class _Pass:
             stratum=self.stratum[kept],
             part=self.part[kept],
             reference=self.reference[kept],
-            values=values,
+            own=own,
+            elsewhere=elsewhere,
             loadings=self.loadings,
             targets=targets,
             share=self.share,
@@ -194,6 +218,13 @@ class _Pass:
             targets.noise[:] += (natural[inside] / factor[inside]).sum(axis=0)
 
 
+def _picked(values: np.ndarray, columns: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """The columns of its level of each row; 0 where there is none, (rows, columns of one)."""
+    of = np.where(level[:, None] >= 0, columns[level], -1)
+    found = np.take_along_axis(values, np.maximum(of, 0), axis=1)
+    return np.where(of >= 0, found, 0.0)
+
+
 def shares_of_targets(deltas: Deltas, genes: np.ndarray) -> np.ndarray:
     """Weight of each of these genes in the own gene of each perturbation, shape (k, t)."""
     aim = np.zeros((len(deltas.names), len(genes)))
@@ -203,26 +234,35 @@ def shares_of_targets(deltas: Deltas, genes: np.ndarray) -> np.ndarray:
 
 
 def components(data: Dataset, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """Leading directions of the row sample within strata, and their share of its variance.
+    """Directions in which distances are taken, shape (g, d), and the share of the leading ones.
 
-    Loadings have shape (g, d) and orthonormal columns. What differs between batches or donors
-    is no direction of interest; what differs between perturbations is, and stays in. Labels of
+    The 30 leading components of the row sample within strata, orthonormal, and 128 random
+    combinations of what is outside them, scaled so that squared lengths are kept on average
+    (Johnson & Lindenstrauss 1984): a response of few genes is in no leading component. Panels
+    of at most 158 genes are kept as they are. What differs between batches or donors is no
+    direction of interest; what differs between perturbations is, and stays in. Labels of
     perturbations are not looked at, so shuffled ones have the same directions.
     """
     sample = data.moments.sample
     rows = sample.values - data.moments.shift
+    genes = rows.shape[1]
+    if genes <= COMPONENTS + SKETCH:
+        return np.eye(genes), 1.0
     arms = data.arms
     rows = centred(rows, arms.stratum[arms.block[sample.rows]])
-    count = min(COMPONENTS, len(rows) - 1, rows.shape[1])
+    count = min(COMPONENTS, len(rows) - 1)
     seed = int(rng.integers(2**31))
     _, values, right = randomized_svd(rows, count, n_iter=4, random_state=seed)
     total = float((rows**2).sum())
-    return right.T, float((values**2).sum() / total) if total > 0 else float("nan")
+    random = rng.choice([-1.0, 1.0], size=(genes, SKETCH)) / np.sqrt(SKETCH)
+    random -= right.T @ (right @ random)
+    share = float((values**2).sum() / total) if total > 0 else float("nan")
+    return np.column_stack([right.T, random]), share
 
 
 def centred(rows: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Rows less the mean of their group."""
     _, code = np.unique(group, return_inverse=True)
-    sums = np.zeros((code.max() + 1, rows.shape[1]))
-    np.add.at(sums, code, rows)
+    ones = np.ones(len(rows))
+    sums = sp.csr_matrix((ones, (code, np.arange(len(rows)))), (code.max() + 1, len(rows))) @ rows
     return rows - (sums / np.bincount(code)[:, None])[code]

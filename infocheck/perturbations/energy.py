@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from infocheck.arms import PARTS
-from infocheck.perturbations.cells import Cells
+from infocheck.perturbations.cells import COMPONENTS, Cells
 from infocheck.perturbations.deltas import Deltas
 from infocheck.perturbations.shifts import q_values
 from infocheck.result import INFINITY
@@ -27,6 +27,8 @@ LEAST_DONORS = 4
 # Fewer cells of a guide that targets nothing are not held against the other such guides.
 LEAST_GUIDE_CELLS = 20
 FDR = 0.05
+# Of the test that cells are asked for.
+LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ class Responses:
     Attributes
     ----------
     contrast
-        What was found, or None where it cannot be assessed.
+        What was found over all genes, or None where it cannot be assessed.
+    leading
+        The same on the leading components alone.
     p, q
         Of the permutation test, NaN where it cannot be assessed, shape (k,).
     unit
@@ -67,6 +71,7 @@ class Responses:
     """
 
     contrast: tuple[Contrast | None, ...]
+    leading: tuple[Contrast | None, ...]
     p: np.ndarray
     q: np.ndarray
     unit: tuple[str, ...]
@@ -77,9 +82,10 @@ class Responses:
         """Which respond at an FDR of 5 %, boolean; False also where it is not assessed."""
         return np.nan_to_num(self.q, nan=1.0) <= FDR
 
-    def of(self, field: str) -> np.ndarray:
+    def of(self, field: str, *, leading: bool = False) -> np.ndarray:
         """One number of every contrast, NaN without one."""
-        found = (np.nan if c is None else getattr(c, field) for c in self.contrast)
+        contrasts = self.leading if leading else self.contrast
+        found = (np.nan if c is None else getattr(c, field) for c in contrasts)
         return np.array(list(found), dtype=float)
 
     def table(self) -> pd.DataFrame:
@@ -100,38 +106,54 @@ class Responses:
 def responses(data: Dataset, deltas: Deltas, cells: Cells, rng: np.random.Generator) -> Responses:
     """Test every perturbation.
 
-    Permutations are of rows within batch, donor, condition and time, as far as these can be
-    held constant; where the perturbation is the same for all rows of a donor, of donors.
+    The distance is taken over all genes and on the leading components, and whichever stands out
+    more counts, also in every shuffle. Rows are shuffled within batch, donor, condition and
+    time, as far as these can be held constant; where the perturbation is the same for all rows
+    of a donor, donors are.
     """
     donor = _donors_apart(data, cells)
     k = len(deltas.names)
     compared = [_rows(deltas, cells, donor, i) for i in range(k)]
     streams = rng.spawn(2 * k)
 
-    def tested(i: int, draws: int, stream: np.random.Generator) -> tuple[Contrast | None, float]:
+    def tested(i: int, draws: int, stream: np.random.Generator) -> Tested:
         rows = compared[i]
         if rows.note:
-            return None, np.nan
-        args = rows.scores, rows.treated, rows.stratum
-        found = energy.contrast(*args)
-        if found is None:
-            return None, np.nan
-        null = energy.null_distances(*args, draws, stream)
-        return found, energy.p_value(found.distance, null)
+            return None, None, np.nan
+        return _tested(rows, draws, stream)
 
     results = data.engine.map(lambda i: tested(i, DRAWS, streams[i]), range(k))
-    contrasts, p = [c for c, _ in results], np.array([p for _, p in results])
+    whole, leading = ([found[side] for found in results] for side in (0, 1))
+    p = np.array([found[2] for found in results])
     # Where few respond, no p-value of so few shuffles survives the correction for many tests.
     smallest = 1 / (DRAWS + 1)
     short = np.flatnonzero((p <= smallest) & (q_values(p) > FDR))
     again = data.engine.map(lambda i: tested(i, MORE_DRAWS, streams[k + i]), short.tolist())
-    for i, (_, better) in zip(short, again, strict=True):
-        p[i] = better
+    for i, better in zip(short, again, strict=True):
+        p[i] = better[2]
     notes = tuple(
         rows.note or ("" if c is not None else "no row to compare with")
-        for rows, c in zip(compared, contrasts, strict=True)
+        for rows, c in zip(compared, whole, strict=True)
     )
-    return Responses(tuple(contrasts), p, q_values(p), tuple(r.unit for r in compared), notes)
+    units = tuple(rows.unit for rows in compared)
+    return Responses(tuple(whole), tuple(leading), p, q_values(p), units, notes)
+
+
+Tested = tuple[Contrast | None, Contrast | None, float]
+
+
+def _tested(rows: Rows, draws: int, rng: np.random.Generator) -> Tested:
+    """Energy distance over all genes and on the leading components, and one p-value for both."""
+    args = rows.treated, rows.stratum
+    width = min(COMPONENTS, rows.scores.shape[1])
+    whole = energy.contrast(rows.scores, *args)
+    leading = energy.contrast(rows.scores[:, :width], *args)
+    if whole is None or leading is None:
+        return None, None, np.nan
+    widths = (width, rows.scores.shape[1])
+    null = energy.null_distances(rows.scores, *args, draws, rng, widths)
+    observed = np.array([leading.distance, whole.distance])
+    return whole, leading, energy.p_value(observed, null)
 
 
 def _rows(deltas: Deltas, cells: Cells, donor: np.ndarray | None, i: int) -> Rows:
@@ -143,7 +165,7 @@ def _rows(deltas: Deltas, cells: Cells, donor: np.ndarray | None, i: int) -> Row
         return Rows(*nothing, note=f"fewer than {LEAST_ROWS} rows")
     if not np.isfinite(deltas.delta[i]).all():
         return Rows(*nothing, note="no row to compare with")
-    scores = cells.without(chosen, deltas.targets[i])
+    scores = cells.without(chosen, i, deltas.targets[i])
     if donor is None or not _between(donor[cells.rows[chosen]], treated):
         return Rows(scores, treated, stratum)
     # Rows of one donor are no replicates of a difference between donors.
@@ -200,10 +222,9 @@ def calibration(data: Dataset, cells: Cells, rng: np.random.Generator) -> pd.Dat
     codes = guides.guide.codes[cells.rows[known]]
     table = []
     for name, count, stream in zip(names, counts, rng.spawn(len(names)), strict=True):
-        args = cells.scores[known], codes == name, cells.stratum[known]
-        found = energy.contrast(*args)
+        scores = cells.scores[known].astype(float)
+        found, _, p = _tested(Rows(scores, codes == name, cells.stratum[known]), DRAWS, stream)
         if found is not None:
-            null = energy.null_distances(*args, DRAWS, stream)
             table.append(
                 {
                     "guide": guides.guide.levels[name],
@@ -211,7 +232,7 @@ def calibration(data: Dataset, cells: Cells, rng: np.random.Generator) -> pd.Dat
                     "distance": found.distance,
                     "distance_low": found.low,
                     "distance_high": found.high,
-                    "response_p_value": energy.p_value(found.distance, null),
+                    "response_p_value": p,
                 }
             )
     return pd.DataFrame(table) if len(table) > 1 else None
@@ -228,19 +249,10 @@ def cells_needed(
     """
     cells = np.array([c is not None for c in found.contrast])
     cells &= np.array([unit == "cells" for unit in found.unit])
-    squared, half = found.of("squared"), (found.of("high") - found.of("distance")) / 2
-    along = found.of("along")
-
-    def needed(size: np.ndarray) -> np.ndarray:
-        # δ'Σδ goes with the square of δ.
-        scale = np.divide(size, squared, out=np.zeros_like(size), where=squared > 0)
-        args = size, found.of("trace"), found.of("trace_squared"), along * np.maximum(scale, 0)
-        many = energy.cells_needed(*args, found.of("reference_rows"))
-        return np.where(size > 0, many, np.where(np.isfinite(size), np.inf, np.nan))
-
-    with np.errstate(divide="ignore", invalid="ignore"):
-        columns = [needed(s) for s in (squared, squared + half, squared - half)]
-    estimate, low, high = (np.where(cells, column, np.nan) for column in columns)
+    sides = [_needed(found, leading) for leading in (True, False)]
+    # NaN where it was not assessed, in both.
+    best = [np.minimum(a, b) for a, b in zip(*sides, strict=True)]
+    estimate, low, high = (np.where(cells, column, np.nan) for column in best)
     table = pd.DataFrame(
         {
             "perturbation": deltas.names,
@@ -253,6 +265,29 @@ def cells_needed(
     if halved is not None:
         table["cells_for_halving"] = _plain(halved)
     return table
+
+
+def _needed(found: Responses, leading: bool) -> list[np.ndarray]:
+    """Cells for one of the two distances, for its estimate and both ends of its interval.
+
+    At half of the level, since either distance may show the response.
+    """
+
+    def of(field: str) -> np.ndarray:
+        return found.of(field, leading=leading)
+
+    squared, along = of("squared"), of("along")
+    half = (of("high") - of("distance")) / 2
+
+    def needed(size: np.ndarray) -> np.ndarray:
+        # δ'Σδ goes with the square of δ.
+        some = np.where(size > 0, size, 1.0)
+        scale = np.where(squared > 0, some / np.where(squared > 0, squared, 1.0), 0.0)
+        args = some, of("trace"), of("trace_squared"), along * scale
+        many = energy.cells_needed(*args, of("reference_rows"), LEVEL / 2)
+        return np.where(size > 0, many, np.where(np.isfinite(size), np.inf, np.nan))
+
+    return [needed(size) for size in (squared, squared + half, squared - half)]
 
 
 def _plain(numbers: np.ndarray) -> np.ndarray:

@@ -45,7 +45,7 @@ def _one(deltas: Deltas, cells: Cells, i: int) -> dict[str, object] | None:
     half = cells.part[rows] >= PARTS // 2
     if min(np.bincount(2 * half + treated, minlength=4)) < LEAST_ROWS // 2:
         return None
-    scores = centred(cells.without(rows, deltas.targets[i]), stratum)
+    scores = centred(cells.without(rows, i, deltas.targets[i]), stratum)
     along = np.empty(len(rows))
     for side in (False, True):
         here = half == side
@@ -96,8 +96,7 @@ def _own(
     """The perturbed gene of each row less the controls of its stratum; NaN where unmeasured."""
     if not len(deltas.targets[i]):
         return np.full(len(rows), np.nan)
-    place = np.searchsorted(cells.targets.genes, deltas.targets[i])
-    values = cells.values[np.ix_(rows, place)].astype(float).mean(axis=1)
+    values = cells.perturbed(rows, i, deltas.targets[i]).mean(axis=1)
     code = np.unique(stratum, return_inverse=True)[1]
     sums = np.bincount(code[~treated], values[~treated], minlength=code.max() + 1)
     return values - (sums / np.bincount(code[~treated], minlength=code.max() + 1))[code]

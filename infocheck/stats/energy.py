@@ -80,26 +80,36 @@ class _Strata:
     Attributes
     ----------
     rows
-        Centred rows of each stratum, with |row|² as a last column.
+        Centred rows of each stratum, with |row|² over each number of leading columns behind.
     treated
         Which of them are treated.
+    widths
+        Numbers of leading columns.
     """
 
     rows: tuple[np.ndarray, ...]
     treated: tuple[np.ndarray, ...]
+    widths: tuple[int, ...]
 
     @classmethod
-    def of(cls, rows: np.ndarray, treated: np.ndarray, stratum: np.ndarray) -> _Strata:
+    def of(
+        cls,
+        rows: np.ndarray,
+        treated: np.ndarray,
+        stratum: np.ndarray,
+        widths: tuple[int, ...] | None = None,
+    ) -> _Strata:
         kept, labels = [], []
+        widths = (rows.shape[1],) if widths is None else widths
         for one in np.unique(stratum):
             inside = stratum == one
             here = treated[inside]
             if here.all() or not here.any():
                 continue
             centred = rows[inside] - rows[inside].mean(axis=0)
-            kept.append(np.column_stack([centred, np.einsum("ij,ij->i", centred, centred)]))
+            kept.append(np.column_stack([centred, *(_squares(centred[:, :w]) for w in widths)]))
             labels.append(here)
-        return cls(tuple(kept), tuple(labels))
+        return cls(tuple(kept), tuple(labels), widths)
 
     @property
     def sizes(self) -> tuple[np.ndarray, np.ndarray]:
@@ -111,24 +121,31 @@ class _Strata:
         """Energy distance of each arrangement, from sums of treated rows by stratum.
 
         A difference of means, averaged over strata with weights n·r/(n + r), is the sum of
-        centred treated rows over the sum of these weights.
+        centred treated rows over the sum of these weights. Shape (widths, arrangements).
         """
         n, r = self.sizes
         weight = n * r / (n + r)
         share = weight / weight.sum()
-        delta = sum(part[:, :-1] for part in sums) / weight.sum()
-        inside, outside = 0.0, 0.0
-        for part, rows, n_s, r_s in zip(sums, self.rows, n, r, strict=True):
-            between = np.einsum("ij,ij->i", part[:, :-1], part[:, :-1])
-            inside = inside + part[:, -1] - between / n_s
-            outside = outside + rows[:, -1].sum() - part[:, -1] - between / r_s
         free, free_reference = (n - 1).sum(), (r - 1).sum()
-        # A group of one row per stratum has no variance of its own.
-        pooled = (inside + outside) / max(free + free_reference, 1)
-        own = inside / free if free >= 1 else pooled
-        other = outside / free_reference if free_reference >= 1 else pooled
-        noise = own * (share**2 / n).sum() + other * (share**2 / r).sum()
-        return 2 * (np.einsum("ij,ij->i", delta, delta) - noise)
+        delta = sum(sums) / weight.sum()
+        behind, found = len(self.widths), []
+        for i, width in enumerate(self.widths):
+            inside, outside = 0.0, 0.0
+            for part, rows, n_s, r_s in zip(sums, self.rows, n, r, strict=True):
+                between, own = _squares(part[:, :width]), part[:, i - behind]
+                inside = inside + own - between / n_s
+                outside = outside + rows[:, i - behind].sum() - own - between / r_s
+            # A group of one row per stratum has no variance of its own.
+            pooled = (inside + outside) / max(free + free_reference, 1)
+            own = inside / free if free >= 1 else pooled
+            other = outside / free_reference if free_reference >= 1 else pooled
+            noise = own * (share**2 / n).sum() + other * (share**2 / r).sum()
+            found.append(2 * (_squares(delta[:, :width]) - noise))
+        return np.array(found)
+
+
+def _squares(rows: np.ndarray) -> np.ndarray:
+    return np.einsum("ij,ij->i", rows, rows)
 
 
 def contrast(rows: np.ndarray, treated: np.ndarray, stratum: np.ndarray) -> Contrast | None:
@@ -156,7 +173,7 @@ def contrast(rows: np.ndarray, treated: np.ndarray, stratum: np.ndarray) -> Cont
         part[here].sum(axis=0, keepdims=True)
         for part, here in zip(strata.rows, strata.treated, strict=True)
     ]
-    distance = float(strata.distances(observed)[0])
+    distance = float(strata.distances(observed)[0, 0])
     weight = n * r / (n + r)
     share = weight / weight.sum()
     delta = sum(part[0, :-1] for part in observed) / weight.sum()
@@ -204,15 +221,18 @@ def null_distances(
     stratum: np.ndarray,
     draws: int,
     rng: np.random.Generator,
+    widths: tuple[int, ...] | None = None,
 ) -> np.ndarray:
-    """Energy distances once labels are shuffled within strata, shape (draws,).
+    """Energy distances once labels are shuffled within strata, shape (widths, draws).
 
-    Right where rows of a stratum are exchangeable under no response. Rows of one donor are so
-    only within that donor: donors must then be strata, or the rows be means of donors.
+    Over several numbers of leading columns at once, from the same shuffles; over all columns
+    alone where none is given. Right where rows of a stratum are exchangeable under no response.
+    Rows of one donor are so only within that donor: donors must then be strata, or the rows be
+    means of donors. NaN without a stratum that holds both groups.
     """
-    strata = _Strata.of(rows, treated, stratum)
+    strata = _Strata.of(rows, treated, stratum, widths)
     if not strata.rows:
-        return np.full(draws, np.nan)
+        return np.full((len(strata.widths), draws), np.nan)
     largest = max(len(here) for here in strata.treated)
     found = []
     for size in _chunks(draws, max(1, _MOST_KEYS // largest)):
@@ -221,18 +241,31 @@ def null_distances(
             for part, here in zip(strata.rows, strata.treated, strict=True)
         ]
         found.append(strata.distances(sums))
-    return np.concatenate(found)
+    return np.concatenate(found, axis=1)
 
 
-def p_value(observed: float, null: np.ndarray) -> float:
+def p_value(observed: np.ndarray | float, null: np.ndarray) -> float:
     """``(1 + number of the null at least as large) / (draws + 1)`` (Phipson & Smyth 2010).
 
+    Of several distances the one counts that is largest in standard deviations of its null, in
+    the data and in every shuffle alike: one test, with about the power of the better of them.
     Arrangements that equal the observed one count, whatever the rounding.
+
+    Parameters
+    ----------
+    observed
+        Shape (widths,), or one number.
+    null
+        Shape (widths, draws).
     """
-    if not np.isfinite(observed) or not np.isfinite(null).all():
+    observed, null = np.atleast_1d(observed), np.atleast_2d(null)
+    if not (np.isfinite(observed).all() and np.isfinite(null).all()):
         return float("nan")
-    slack = 1e-9 * max(abs(observed), float(np.abs(null).max(initial=0.0)))
-    return float((1 + (null >= observed - slack).sum()) / (len(null) + 1))
+    scale = null.std(axis=1, keepdims=True)
+    scale = np.where(scale > 0, scale, 1.0)
+    largest, drawn = (observed / scale[:, 0]).max(), (null / scale).max(axis=0)
+    slack = 1e-9 * max(abs(largest), float(np.abs(drawn).max(initial=0.0)))
+    return float((1 + (drawn >= largest - slack).sum()) / (len(drawn) + 1))
 
 
 def _chunks(draws: int, most: int) -> Iterator[int]:

@@ -103,6 +103,29 @@ def test_one_control_guide_is_at_most_borderline(sound):
     assert len(several.tables["control_guides"]) == 4
 
 
+def test_controls_of_another_batch_are_at_most_borderline():
+    adata = mechanistic(**SCREEN)
+    adata.obs["batch"] = np.where(adata.obs["perturbation"] == "control", "old", "new")
+    result = run(adata)
+    assert result.verdict.estimate == 1
+    assert result.verdict.status is Status.BORDERLINE
+    assert "batch could not be held constant" in result.verdict.reason
+    audit = result.tables["audit"].set_index("item")
+    assert not audit.loc["perturbation and batch", "enough"]
+
+
+def test_without_controls_what_does_nothing_seems_to_act():
+    adata = mechanistic(**SCREEN)
+    names = adata.obs["perturbation"].astype(str).replace({"control": "TF012"})
+    adata.obs["perturbation"] = names
+    result = run(adata)
+    table = result.tables["perturbations"].set_index("perturbation")
+    assert table.loc["TF012", "responds"]  # nothing was done to these cells
+    assert result.verdict.estimate == 1
+    assert result.verdict.status is Status.BORDERLINE
+    assert "without controls" in result.verdict.reason
+
+
 def test_treatments_say_nothing_of_regulators():
     """Eight responses, but to things that are no genes of these data."""
     adata = mechanistic(**SCREEN)

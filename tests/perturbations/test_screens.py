@@ -119,22 +119,51 @@ def test_scores_are_projections_of_the_rows_without_the_perturbed_gene():
     without[:, deltas.targets[i]] = 0
     chosen = cells.compared(i)
     np.testing.assert_allclose(
-        cells.without(chosen, deltas.targets[i]),
+        cells.without(chosen, i, deltas.targets[i]),
         (without @ cells.loadings)[cells.rows[chosen]],
         atol=1e-5,
     )
     assert set(adata.obs["perturbation"].to_numpy()[cells.rows[chosen]]) == {"G2", "non-targeting"}
 
 
-def test_components_are_those_within_batches():
+def test_genes_of_a_combination_are_left_out_together():
+    adata = counts()
+    adata.obs["perturbation"] = adata.obs["perturbation"].replace({"G3": "G1+G2", "G4": "unseen"})
+    data, deltas, cells = parts(adata)
+    assert cells.own.shape[1] == 2
+    on = np.log1p(np.asarray(adata.X, float) / data.size_factors[:, None])
+    on = on[:, data.panel.genes] - data.moments.shift
+    i = list(deltas.names).index("G1+G2")
+    chosen = cells.compared(i)
+    expected = on[cells.rows[chosen]][:, deltas.targets[i]]
+    found = cells.perturbed(chosen, i, deltas.targets[i])
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    j = list(deltas.names).index("unseen")
+    chosen = cells.compared(j)
+    np.testing.assert_array_equal(cells.without(chosen, j, deltas.targets[j]), cells.scores[chosen])
+
+
+def test_directions_are_components_within_batches_and_a_sketch_of_the_rest(monkeypatch):
     data = opened(counts())
-    loadings, share = components(data, np.random.default_rng(0))
-    np.testing.assert_allclose(loadings.T @ loadings, np.eye(loadings.shape[1]), atol=1e-8)
+    exact, share = components(data, np.random.default_rng(0))
+    np.testing.assert_array_equal(exact, np.eye(GENES))
+    assert share == 1
+    monkeypatch.setattr("infocheck.perturbations.cells.COMPONENTS", 5)
+    monkeypatch.setattr("infocheck.perturbations.cells.SKETCH", 40)
     rows = data.moments.sample.values
     batch = data.roles["batch"].codes[data.moments.sample.rows]
     inside = rows - np.array([rows[batch == b].mean(axis=0) for b in range(2)])[batch]
     values = np.linalg.svd(inside, compute_uv=False) ** 2
-    assert share == pytest.approx(values[: loadings.shape[1]].sum() / values.sum(), abs=0.01)
+    lengths = []
+    delta = np.random.default_rng(1).normal(size=GENES)
+    for seed in range(200):  # seeds 0 to 199
+        loadings, share = components(data, np.random.default_rng(seed))
+        lengths.append(((delta @ loadings) ** 2).sum())
+    np.testing.assert_allclose(loadings[:, :5].T @ loadings[:, :5], np.eye(5), atol=1e-8)
+    np.testing.assert_allclose(loadings[:, :5].T @ loadings[:, 5:], 0, atol=1e-8)
+    assert share == pytest.approx(values[:5].sum() / values.sum(), abs=0.01)
+    # Squared lengths are kept on average.
+    assert np.mean(lengths) == pytest.approx((delta**2).sum(), rel=0.05)
 
 
 def test_many_rows_are_a_random_part(monkeypatch):
@@ -231,7 +260,7 @@ def test_responses_are_found_and_own_genes_alone_are_none():
 
 def test_with_the_perturbed_gene_kept_its_own_change_would_be_a_response(monkeypatch):
     data, deltas, cells = parts(counts())
-    monkeypatch.setattr(Cells, "without", lambda self, chosen, genes: self.scores[chosen])
+    monkeypatch.setattr(Cells, "without", lambda self, chosen, i, genes: self.scores[chosen])
     found = energy.responses(data, deltas, cells, np.random.default_rng(1))
     assert found.responds.all()
 

@@ -129,15 +129,39 @@ def test_the_null_is_that_of_shuffled_labels():
         for chosen in map(list, combinations(range(9), 4))
     ]
     treated = np.arange(9) < 4
-    drawn = null_distances(rows, treated, np.zeros(9, int), 20000, rng)
+    drawn = null_distances(rows, treated, np.zeros(9, int), 20000, rng)[0]
     assert np.isin(np.round(drawn, 6), np.round(every, 6)).all()
     assert drawn.mean() == pytest.approx(np.mean(every), abs=0.03)
     np.testing.assert_allclose(
         np.quantile(drawn, [0.1, 0.5, 0.9]), np.quantile(every, [0.1, 0.5, 0.9]), atol=0.12
     )
     # More treated rows than others are drawn by their complement.
-    mirrored = null_distances(rows, ~treated, np.zeros(9, int), 20000, rng)
+    mirrored = null_distances(rows, ~treated, np.zeros(9, int), 20000, rng)[0]
     assert np.isin(np.round(mirrored, 6), np.round(every, 6)).all()
+
+
+def test_leading_columns_are_tested_with_all_of_them():
+    """One p-value for both: its size, and its power where only one of them sees; seed 9."""
+    rng = np.random.default_rng(9)
+    scale = np.r_[np.full(5, 1.0), np.full(95, 0.9)]
+    leading, spread = np.zeros((2, 100))
+    leading[0], spread[5:] = 0.6, 0.11
+    found = {}
+    for name, delta in (("none", 0.0), ("leading", leading), ("spread", spread)):
+        p = []
+        for _ in range(150):
+            x, y = delta + scale * rng.normal(size=(50, 100)), scale * rng.normal(size=(150, 100))
+            rows = one_stratum(x, y)
+            null = null_distances(*rows, 199, rng, (5, 100))
+            each = np.array([contrast(rows[0][:, :w], *rows[1:]).distance for w in (5, 100)])
+            values = (p_value(each, null), p_value(each[0], null[0]), p_value(each[1], null[1]))
+            p.append(values)
+        found[name] = (np.array(p) <= 0.05).mean(axis=0)
+    assert found["none"][0] <= 0.1
+    for name, alone in (("leading", 1), ("spread", 2)):
+        other = 3 - alone
+        assert found[name][alone] > found[name][other] + 0.2
+        assert found[name][0] > found[name][alone] - 0.15
 
 
 def test_p_values_count_ties_and_are_never_zero():
@@ -184,15 +208,20 @@ def test_cells_needed_give_that_power():
 
 @pytest.mark.slow
 def test_size():
-    """.05 over 1,000 studies without a response, unequal strata and variances; seed 8."""
+    """.05 over 1,000 studies without a response, unequal strata and heavy tails; seed 8.
+
+    Of each distance, and of the p-value for both.
+    """
     rng = np.random.default_rng(8)
     found = []
     for _ in range(1000):
         stratum = rng.integers(3, size=150)
         treated = rng.random(150) < 0.15 + 0.1 * stratum
-        rows = rng.standard_t(5, size=(150, 6)) * np.linspace(3, 1, 6) + stratum[:, None]
-        null = null_distances(rows, treated, stratum, 199, rng)
-        found.append(p_value(contrast(rows, treated, stratum).distance, null))
-    share = np.mean(np.array(found) <= 0.05)
-    assert share == pytest.approx(0.05, abs=0.015)
-    assert binomtest(int((np.array(found) <= 0.5).sum()), 1000, 0.5).pvalue > 0.001
+        rows = rng.standard_t(5, size=(150, 20)) * np.linspace(3, 1, 20) + stratum[:, None]
+        null = null_distances(rows, treated, stratum, 199, rng, (4, 20))
+        each = np.array([contrast(rows[:, :w], treated, stratum).distance for w in (4, 20)])
+        found.append([p_value(each, null), *map(p_value, each, null)])
+    share = np.mean(np.array(found) <= 0.05, axis=0)
+    np.testing.assert_allclose(share, 0.05, atol=0.015)
+    halves = (np.array(found) <= 0.5).sum(axis=0)
+    assert min(binomtest(int(count), 1000, 0.5).pvalue for count in halves) > 0.001
