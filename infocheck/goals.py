@@ -222,9 +222,11 @@ def _stage_state(stage: Stage, results: Iterable[Result]) -> StageState:
     gates = [r for r in results if r.stage is stage and r.check.gate]
     if not gates:
         return StageState(stage=stage, status=Status.NOT_ASSESSED)
-    # Protein and perturbations are two ways to one answer: either is enough to assess it.
-    assessed = [r for r in gates if r.verdict.status is not Status.NOT_ASSESSED]
-    gates = assessed if stage is Stage.PROXY and assessed else gates
+    if stage is Stage.PROXY:
+        # Protein and perturbations are two ways to one answer: either is enough to assess it.
+        gates = [result for result in gates if _speaks(result)] or gates
+        assessed = [r for r in gates if r.verdict.status is not Status.NOT_ASSESSED]
+        gates = assessed or gates
 
     def key(result: Result) -> tuple:
         severity = _SEVERITY.index(result.verdict.status)
@@ -233,6 +235,13 @@ def _stage_state(stage: Stage, results: Iterable[Result]) -> StageState:
 
     lowest = min(gates, key=key)
     return StageState(stage=stage, status=lowest.verdict.status, result=lowest)
+
+
+def _speaks(result: Result) -> bool:
+    """A screen that moved no regulator says nothing of regulators."""
+    if result.name != "perturbation" or "summary" not in result.tables:
+        return True
+    return bool(result.tables["summary"]["regulators_moved"].iloc[0] > 0)
 
 
 def _or_one(result: Result) -> float:

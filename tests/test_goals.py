@@ -26,7 +26,7 @@ class Gate(Check):
 
 
 def result(name, status, estimate=None, need=None, tables=None):
-    known = ("reliability", "stability", "confounding", "fdr", "proxy")
+    known = ("reliability", "stability", "confounding", "fdr", "proxy", "perturbation")
     check = by_name(name) if name in known else None
     verdict = Verdict(status=status, reason=f"{name} says so.", estimate=estimate, need=need)
     return Result(check=check, verdict=verdict, tables=tables or {})
@@ -538,3 +538,16 @@ def test_protein_or_perturbations_are_enough_to_assess_the_proxy(first, second, 
 def test_direction_is_supported_by_perturbations_that_move_other_genes(status, answer):
     results = sound() | {"perturbation": gate(Stage.PROXY, status)}
     assert decide(results, perturbation=5)["edge_direction"].verdict is answer
+
+
+@pytest.mark.parametrize(("moved", "stage"), [(0, Status.NOT_ASSESSED), (1, Status.BORDERLINE)])
+def test_a_screen_that_moved_no_regulator_does_not_assess_the_proxy(moved, stage):
+    table = pd.DataFrame({"regulators_moved": [moved]})
+    results = sound() | {
+        "perturbation": result("perturbation", Status.BORDERLINE, tables={"summary": table})
+    }
+    state = goals.stage_states(results)[Stage.PROXY]
+    assert state.status is stage
+    assert decide(calibrated() | results)["confident_edges"].verdict is (
+        Answer.SUPPORTED if moved else Answer.NOT_EXCLUDED
+    )
