@@ -49,11 +49,22 @@ def of(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def evidence(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`responses` that hold an estimate, in the form of :func:`of`."""
+    """The rows of :func:`responses` that hold an estimate, in the form of :func:`of`.
+
+    The range reaches from the coupling inside the arms, which is that of cells at rest, to the
+    one over perturbed and control cells, which a knock-out of both raises; the estimate is the
+    one inside the arms. Where that cannot be read the range holds 0.
+    """
     found = table[table["coupling"].notna() & table["is_regulator"].astype(bool)]
+    inside = found["within"].notna()
+    low = np.fmin(found["coupling_low"], found["within_low"].where(inside, 0.0))
+    high = np.fmax(found["coupling_high"], found["within_high"].where(inside, 0.0))
     return found.assign(
         evidence=KEY,
         kind=ESTIMATE,
+        coupling=found["within"].where(inside, found["coupling"]),
+        coupling_low=low,
+        coupling_high=high,
         observations=found["perturbed"] + found["controls"],
     )[list(COLUMNS)].reset_index(drop=True)
 

@@ -63,10 +63,23 @@ def test_sees_a_knock_down_that_leaves_the_mrna_in_place():
 
 
 def test_passes_mrna_that_follows_the_knock_down():
-    found = response.of(opened(screen(0.9, 2)), rng())
+    found = response.responses(opened(screen(0.9, 2)), rng())
     assert len(found) == 6
     assert found["coupling_low"].min() > 0.5
     assert found["coupling"].mean() == pytest.approx(0.9, abs=0.07)
+    assert response.evidence(found)["coupling_high"].min() > 0.8
+
+
+def test_the_range_holds_the_coupling_inside_the_arms_and_over_both():
+    table = response.responses(opened(screen(0.6, 4)), rng())
+    kept = table[table["coupling"].notna()].reset_index(drop=True)
+    found = response.evidence(table)
+    for name in ("coupling", "within"):
+        known = kept[name].notna()
+        assert (found["coupling_low"] <= kept[f"{name}_low"])[known].all()
+        assert (found["coupling_high"] >= kept[f"{name}_high"])[known].all()
+    kept.loc[0, ["within", "within_low", "within_high"]] = np.nan
+    assert response.evidence(kept).loc[0, "coupling_low"] <= 0
 
 
 def test_one_screen_with_several_couplings():
@@ -179,5 +192,5 @@ def test_long_lived_proteins_loosen_the_coupling_inside_arms():
 def test_a_real_screen(shared):
     """STAT1 knock-outs lose STAT1 mRNA and the interferon response with it."""
     data = opened(shared / "data" / "papalexi_eccite_299genes.h5ad")
-    found = response.of(data, rng()).set_index("regulator")
+    found = response.responses(data, rng()).set_index("regulator")
     assert found.loc["STAT1", "coupling_low"] > 0.5
