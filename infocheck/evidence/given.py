@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infocheck.evidence import alleles, guides, half_lives, proteins, splicing
-from infocheck.evidence.alleles import Alleles
+from infocheck.evidence import guides, half_lives, layers, proteins
 from infocheck.evidence.guides import Guides
 from infocheck.evidence.half_lives import HalfLives
+from infocheck.evidence.layers import Layers
 from infocheck.evidence.proteins import Proteins
-from infocheck.evidence.splicing import Splicing
 from infocheck.networks import Network, read_network
 
 if TYPE_CHECKING:
@@ -47,8 +46,8 @@ class Evidence:
     proteins: Proteins | None = None
     half_lives: HalfLives | None = None
     regulons: Network | None = None
-    splicing: Splicing | None = None
-    alleles: Alleles | None = None
+    splicing: Layers | None = None
+    alleles: Layers | None = None
     guides: Guides | None = None
 
     def genes(self, n_vars: int) -> np.ndarray:
@@ -112,8 +111,8 @@ def find(
         proteins=found,
         half_lives=lives,
         regulons=prior,
-        splicing=splicing.find(source),
-        alleles=alleles.find(source),
+        splicing=layers.spliced_and_unspliced(source),
+        alleles=layers.copies(source),
         guides=aimed,
     )
     return evidence, notes

@@ -9,7 +9,7 @@ import pandas as pd
 
 from infocheck.moments import sampled_counts
 from infocheck.proxies.table import COLUMNS, ESTIMATE
-from infocheck.stats import regulons
+from infocheck.stats import disattenuation, edge_signs, regulons
 from infocheck.stats.regulons import Edges
 from infocheck.stats.reliability import thinned_halves
 from infocheck.stats.resampling import jackknife_error, share_interval, some
@@ -235,13 +235,13 @@ def signs(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:
     (values,), _ = _scaled(data, (data.moments.sample.values,))
     values = regulons.without(values.T, values.mean(axis=1)[None])
     positive = values[own] @ values.T > 0
-    observed = regulons.signs_without_each(positive[regulator, target], sign, regulator)
-    drawn = regulons.rewired(regulator, target, sign, own, NETWORKS, rng)
-    null = regulons.sign_statistics(
+    observed = edge_signs.signs_without_each(positive[regulator, target], sign, regulator)
+    drawn = edge_signs.rewired(regulator, target, sign, own, NETWORKS, rng)
+    null = edge_signs.sign_statistics(
         positive[regulator, np.maximum(drawn, 0)], sign, (drawn >= 0).astype(float)
     )
     estimate, error = observed[0], jackknife_error(observed[1:])
-    half = np.nan_to_num(regulons.half_width(error, len(own)), nan=2.0)
+    half = np.nan_to_num(disattenuation.half_width(error, len(own)), nan=2.0)
     bounds = np.array([[0.0, 1.0], [0.0, 1.0], [-1.0, 1.0], [0.0, 1.0]])
     direction = np.array([1, -1, 1, 1])
     extreme = (direction * null >= direction * estimate - 1e-12).sum(axis=0)

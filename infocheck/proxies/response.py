@@ -9,8 +9,8 @@ import pandas as pd
 
 from infocheck.moments import sampled_counts
 from infocheck.proxies.table import COLUMNS, ESTIMATE
-from infocheck.stats import regulons
 from infocheck.stats.reliability import thinned_halves
+from infocheck.stats.response_coupling import response_coupling, response_scores
 
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
@@ -100,7 +100,7 @@ def responses(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:
     Notes
     -----
     The sign: activity is taken to fall unless own mRNA is raised. See
-    :func:`infocheck.stats.regulons.response_coupling`.
+    :func:`infocheck.stats.response_coupling.response_coupling`.
     """
     arms = _arms(data)
     if arms is None:
@@ -214,10 +214,10 @@ def _one(
     if not mrna[0][0].std() > 1e-9:
         return row | {"reason": "its mRNA does not vary"}
     try:
-        scores = regulons.response_scores(others, treated, data.splits.fold[rows[chosen]], rng)
+        scores = response_scores(others, treated, data.splits.fold[rows[chosen]], rng)
     except ValueError:
         return row | {"reason": "perturbed cells are of one donor or block"}
-    found = regulons.response_coupling(mrna, scores, treated, group)
+    found = response_coupling(mrna, scores, treated, group)
     shown = [name for name in _ESTIMATES if found.responds or name.endswith("shift")]
     row |= {
         f"{n}{end}": getattr(found, f"{n}{end}") for n in shown for end in ("", "_low", "_high")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from infocheck.stats import regulons
+from infocheck.stats import disattenuation
 from infocheck.stats.reliability import thinned_halves
 from infocheck.stats.resampling import jackknife_error, some
+from infocheck.stats.squared_correlations import squared_correlations
 
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
@@ -92,7 +93,7 @@ def gain(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:
     apart = regulators[good][:, None] != targets[read]
     mrna = tuple(half[:, good] for half in mrna)
     parts = [
-        regulons.squared_correlations(mrna, tuple(h[:, read] for h in pair), group, apart)
+        squared_correlations(mrna, tuple(h[:, read] for h in pair), group, apart)
         for pair in (young, old)
     ]
     return _table(parts, int(good.sum()), len(size))
@@ -116,11 +117,11 @@ def _table(parts: list[tuple[np.ndarray, np.ndarray]], regulators: int, rows: in
     estimate = by_rows[0]
     error = np.hypot(jackknife_error(by_rows[1:]), jackknife_error(by_target))
     signal = np.stack([b.sum(axis=1) for _, b in parts], axis=-1)
-    if not (signal[0] > regulons.READABLE * jackknife_error(signal[1:])).all():
+    if not (signal[0] > disattenuation.READABLE * jackknife_error(signal[1:])).all():
         return pd.DataFrame(columns=_TABLE)
-    if not estimate[1] > regulons.READABLE * error[1]:
+    if not estimate[1] > disattenuation.READABLE * error[1]:
         estimate, error = (np.append(x[:3], np.nan) for x in (estimate, error))
-    half = regulons.half_width(error, groups)
+    half = disattenuation.half_width(error, groups)
     return pd.DataFrame(
         {
             "statistic": _STATISTICS,

@@ -6,7 +6,7 @@ import anndata
 import numpy as np
 import pytest
 
-from infocheck.evidence import alleles
+from infocheck.evidence import layers
 from infocheck.source import open_source
 
 
@@ -23,8 +23,8 @@ from infocheck.source import open_source
 )
 def test_pairs_of_layers(names, found):
     values = np.arange(12.0).reshape(4, 3)
-    layers = {names[0]: values, names[1]: 2 * values}
-    pair = alleles.find(open_source(anndata.AnnData(values, layers=layers)))
+    both = {names[0]: values, names[1]: 2 * values}
+    pair = layers.copies(open_source(anndata.AnnData(values, layers=both)))
     assert (pair is not None) == found
     if pair:
         assert pair.names == names
