@@ -373,7 +373,8 @@ def modules_sampling(results: Mapping[str, Result]) -> Verdict:
 def held_out(results: Mapping[str, Result]) -> Verdict:
     """The last link for perturbation response: can held-out ones be told from their mean?
 
-    Limiting unless the whole interval of what is left to gain over that mean lies above 0.
+    Limiting unless the whole interval of what is left to gain over that mean lies above 0. At
+    most borderline without controls: what does nothing then differs from the others all the same.
     """
     result = results.get("response")
     if result is None:
@@ -382,9 +383,13 @@ def held_out(results: Mapping[str, Result]) -> Verdict:
     verdict = result.verdict
     if verdict.status in (Status.NOT_ASSESSED, Status.ERROR) or "summary" not in result.tables:
         return verdict
-    low = result.tables["summary"]["difference_low"].iloc[0]
-    above = low is not None and low > 0
-    return replace(verdict, status=Status.ENOUGH if above else Status.LIMITING)
+    row = result.tables["summary"].iloc[0]
+    if row["difference_low"] is None or not row["difference_low"] > 0:
+        return replace(verdict, status=Status.LIMITING)
+    if row["compared"] == "control":
+        return replace(verdict, status=Status.ENOUGH)
+    said = " No more than borderline without controls."
+    return replace(verdict, status=Status.BORDERLINE, reason=verdict.reason + said)
 
 
 def _weakness(link: _Link) -> tuple[int, float, int]:

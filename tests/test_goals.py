@@ -339,8 +339,9 @@ def test_direction_and_response_open_with_their_inputs():
     assert decide(sound(), perturbation=2)["perturbation_response"].verdict is Answer.NOT_EXCLUDED
 
 
-def response(low, high=0.4, status=Status.BORDERLINE):
-    summary = pd.DataFrame([{"difference": 0.2, "difference_low": low, "difference_high": high}])
+def response(low, high=0.4, status=Status.BORDERLINE, compared="control"):
+    row = {"difference": 0.2, "difference_low": low, "difference_high": high}
+    summary = pd.DataFrame([{**row, "compared": compared}])
     cells = pd.DataFrame(
         {"times_the_rows": [1, 2, 4], "ceiling": [0.3, 0.4, 0.5], "mean_baseline": [0.2, 0.3, 0.35]}
     )
@@ -363,6 +364,14 @@ def test_response_is_supported_where_the_ceiling_is_above_the_mean():
     weak = sound() | {"stability": stability(Status.BORDERLINE, 0.15)}
     assert held_out(0.05, weak).verdict is Answer.NOT_EXCLUDED
     assert held_out(0.05, weak).limiting_stage is Stage.SAMPLING
+
+
+def test_response_is_not_supported_without_controls():
+    found = held_out(0.05, compared="all other rows")
+    assert found.verdict is Answer.NOT_EXCLUDED
+    assert found.limiting_stage is Stage.PROXY
+    assert "without controls" in found.reason
+    assert held_out(-0.1, compared="all other rows").verdict is Answer.EXCLUDED
 
 
 @pytest.mark.parametrize("low", [0.0, -0.1])

@@ -274,6 +274,10 @@ def _why_not(row: pd.Series) -> str:
             "Expression alone cannot tell whether a regulator's mRNA follows its activity; "
             f"at median half-lives ({SPECIES}) the correlation is at most {typical:.2f}. {_BRING}"
         )
+    few = row["observations"] < thresholds.MIN_OBSERVATIONS_SAMPLING
+    if few and row["proteins_of_regulators"] >= coupling.FEWEST:
+        least = thresholds.MIN_OBSERVATIONS_SAMPLING
+        return " ".join([*said, f"Bring at least {least} observations of mRNA and protein."])
     return " ".join([*said, _BRING])
 
 

@@ -25,7 +25,7 @@ def held_out(report, low: float):
         status=Status.BORDERLINE, reason="At 0.5, the mean at 0.4: little.", estimate=0.1,
         low=low, high=0.3, unit="correlation",
     )  # fmt: skip
-    summary = pd.DataFrame([{"difference_low": low}])
+    summary = pd.DataFrame([{"difference_low": low, "compared": "control"}])
     results = {
         name: replace(result, verdict=replace(result.verdict, status=Status.ENOUGH))
         for name, result in report.results.items()
