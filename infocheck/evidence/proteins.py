@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from infocheck.errors import InputError, suggest
-from infocheck.evidence import antibodies
+from infocheck.evidence import antibodies, tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,11 @@ def find(
             raise
         return None, [f"{place} was not taken as protein: {problem}"]
     names, read, own = found
-    gene = own if own is not None else matched(names, source.genes, _mapping(mapping))
+    if own is not None and mapping is not None:
+        raise InputError(
+            f"--protein-map: proteins of {place} have the genes of the data; leave it out."
+        )
+    gene = own if own is not None else matched(names, source.genes, _mapping(mapping, names))
     proteins = Proteins(place, named is None, names, gene, read=read)
     notes = []
     if named is None:
@@ -192,23 +196,18 @@ def _of_layer(source: Source, key: str):
     return source.genes, read, np.arange(len(source.genes))
 
 
-def _mapping(given: str | Path | pd.DataFrame | None) -> dict[str, str] | None:
+def _mapping(given: str | Path | pd.DataFrame | None, names: np.ndarray) -> dict[str, str] | None:
     """Protein → gene from two columns, with or without a header."""
-    import pandas as pd
-
     if given is None:
         return None
-    if isinstance(given, pd.DataFrame):
-        table, name = given, "the protein map"
-    else:
-        name = Path(given).name
-        try:
-            table = pd.read_csv(given, sep=None, engine="python", header=None, dtype=str)
-        except FileNotFoundError:
-            raise InputError(f"--protein-map {name}: there is no such file.") from None
-        except (ValueError, OSError, UnicodeDecodeError, pd.errors.ParserError):
-            raise InputError(f"--protein-map {name} cannot be read as a table.") from None
+    table, name = tables.read(given, "--protein-map", header=False)
     if table.shape[1] < 2:
         raise InputError(f"--protein-map {name}: it needs two columns, protein and gene.")
     pairs = table.iloc[:, :2].dropna().astype(str)
-    return dict(zip(pairs.iloc[:, 0].str.strip(), pairs.iloc[:, 1].str.strip(), strict=True))
+    found = dict(zip(pairs.iloc[:, 0].str.strip(), pairs.iloc[:, 1].str.strip(), strict=True))
+    if not found.keys() & set(map(str, names)):
+        raise InputError(
+            f"--protein-map {name}: its first column names none of the {len(names)} proteins "
+            f"({', '.join(map(str, names[:3]))} …); give protein, then gene."
+        )
+    return found

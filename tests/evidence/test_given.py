@@ -172,3 +172,14 @@ def test_tables_are_read_with_any_usual_separator(tmp_path, separator):
         file.write(f"JUN{separator}1.5{separator}4\n")
     lives, _ = half_lives.read(path, np.array(["JUN"]))
     assert lives.mrna[0] == 1.5
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("one\n", "no columns"), ("x,CD4\n", "names none of the 2 proteins"), ("", "cannot be read")],
+)
+def test_maps_that_cannot_be_used_are_refused(tmp_path, content, said):
+    path = tmp_path / "map.csv"
+    path.write_text(content)
+    with pytest.raises(InputError, match=said):
+        proteins.find(open_source(with_protein(["anti-T3", "CD4"])), None, path)
