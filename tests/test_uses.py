@@ -81,7 +81,7 @@ def test_markers_are_counted_by_their_whole_intervals():
 
 def test_numbers_of_other_checks_are_said():
     perturbation = pd.DataFrame(
-        {"tested": [25], "responding": [11], "effective_number": [2.7]}
+        {"tested": [25], "responding": [11], "regulators_moved": [3], "effective_number": [2.7]}
         | {"effective_number_low": [1.8], "effective_number_high": [3.5]}
     )
     kinetics = pd.DataFrame(
