@@ -190,7 +190,7 @@ def test_a_few_observations_leave_the_distribution_over_proteins(fast):
 def test_protein_in_hardly_any_cell_is_said_and_judged_again(fast):
     """Three values of each protein: no correlation is worth a word, and nothing crashes."""
     adata = fast.copy()
-    level = adata.obsm["protein"].to_numpy()
+    level = adata.obsm["protein"].to_numpy().copy()
     level[3:] = np.nan
     adata.obsm["protein"] = pd.DataFrame(
         level, index=adata.obs_names, columns=adata.var_names[REGULATORS : 2 * REGULATORS]
