@@ -159,15 +159,15 @@ def _variants(results: Mapping[str, Result], goals: Mapping[str, GoalVerdict]) -
     owned = f"{low:.1%} to {high:.1%}" if low > 0 else f"at most {max(high, 0.0):.1%}"
     reach = (
         f"{n} donors find variants that explain {share:.0%} or more of what differs between "
-        f"donors ({POWER:.0%} power, p < {VARIANT_LEVEL:g})"
+        f"donors ({POWER:.0%} power, p < {VARIANT_LEVEL:g}); {most:.0%} or less is asked for (a "
+        "convention)"
         if share < 0.95
         else f"{n} donors are too few to find any variant"
     )
     return Use(
         **shared,
         answer=Answer.NOT_EXCLUDED if share <= most else Answer.EXCLUDED,
-        numbers=f"{reach}; {most:.0%} or less is asked for (a convention). Donors own {owned} of "
-        "the median gene's variance.",
+        numbers=f"{reach}. Donors own {owned} of the median gene's variance.",
         check="confounding",
     )
 
