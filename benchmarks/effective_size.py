@@ -23,10 +23,10 @@ from infocheck.dataset import Dataset
 from infocheck.engine import Engine
 from infocheck.moments import Moments
 from infocheck.stats.clustering import (
-    correlation_interval,
     effective_size,
     intraclass_correlation,
 )
+from infocheck.stats.resampling import fisher_interval
 
 DONORS = (8, 12, 20, 40, 100)
 CELLS = 50
@@ -88,7 +88,7 @@ def coverage(
     truth = between * math.sqrt(icc[0] * icc[1]) + within * math.sqrt((1 - icc[0]) * (1 - icc[1]))
 
     def covered(n) -> float:
-        low, high = correlation_interval(r, n)
+        low, high = fisher_interval(r, n)
         return float(((low <= truth) & (truth <= high)).mean())
 
     seen = 3 + 1 / np.var(np.arctanh(r))

@@ -17,6 +17,7 @@ import scipy.sparse as sp
 
 from infocheck.dataset import Dataset
 from infocheck.splits import FOLDS, SPLITS
+from infocheck.stats.groups import indicator
 from infocheck.stats.reliability import closed_form
 from infocheck.stats.sums import CrossSums
 
@@ -332,7 +333,7 @@ class _Pass:
     def _first_moments(self, rows: np.ndarray, values: np.ndarray) -> None:
         data = self.data
         group = data.splits.group[rows]
-        by_group = _indicator(group, self.n_groups)
+        by_group = indicator(group, self.n_groups)
         self.groups.n[:] += by_group @ np.ones(len(rows))
         self.groups.total[:] += by_group @ values
         squares = values * values
@@ -455,11 +456,6 @@ def _panel_values(block: np.ndarray | sp.csr_matrix, genes: np.ndarray) -> np.nd
     return np.ascontiguousarray(dense, dtype=np.float64)
 
 
-def _indicator(code: np.ndarray, levels: int) -> sp.csr_matrix:
-    n = len(code)
-    return sp.csr_matrix((np.ones(n), (code, np.arange(n))), shape=(levels, n))
-
-
 def _add_levels(
     sums: LevelSums,
     group: np.ndarray,
@@ -470,8 +466,8 @@ def _add_levels(
     groups, levels = sums.n.shape
     cell = group * levels + level
     sums.n[:] += np.bincount(cell, minlength=groups * levels).reshape(groups, levels)
-    sums.total[:] += (_indicator(cell, groups * levels) @ values).reshape(sums.total.shape)
-    sums.squares[:] += _indicator(level, levels) @ squares
+    sums.total[:] += (indicator(cell, groups * levels) @ values).reshape(sums.total.shape)
+    sums.squares[:] += indicator(level, levels) @ squares
 
 
 def _add_noise(
@@ -479,7 +475,7 @@ def _add_noise(
 ) -> None:
     if sums is None:
         return
-    by_group = _indicator(group, len(sums.n))
+    by_group = indicator(group, len(sums.n))
     sums.n[:] += np.bincount(group, minlength=len(sums.n))
     for total, part in zip((sums.total, sums.squares, sums.noise), parts, strict=True):
         total[:] += by_group @ part

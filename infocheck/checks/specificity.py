@@ -17,7 +17,8 @@ from infocheck.plotting import Chart
 from infocheck.result import Stage, Verdict
 from infocheck.splits import FOLDS
 from infocheck.stats.components import residual, scores
-from infocheck.stats.decoy_gain import half_interval, predicted, z_over_targets
+from infocheck.stats.decoy_gain import predicted, z_over_targets
+from infocheck.stats.resampling import half_interval
 
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset

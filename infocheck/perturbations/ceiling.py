@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import t
 
 from infocheck.perturbations.baselines import known, lists
 from infocheck.stats.normal_means import NormalMeans
 from infocheck.stats.profiles import products
-from infocheck.stats.resampling import LEVEL, jackknife_error
+from infocheck.stats.resampling import half_interval, jackknife_error
 
 # What is scored against, in rows of a half.
 HALF, ALL_ROWS = 1.0, 2.0
@@ -215,7 +214,7 @@ def reliability_interval(
         whole = sum(value for part, value in enumerate(size) if part != left) / 3
         rest = Ceiling(own, own, own, whole, own)
         without.append(rest.reliability(rows=4.0))
-    half = t.ppf((1 + LEVEL) / 2, 3) * jackknife_error(np.stack(without))
+    half = half_interval(3) * jackknife_error(np.stack(without))
     middle = ceiling.reliability()
     return np.maximum(middle - half, -1.0), np.minimum(middle + half, 1.0)
 

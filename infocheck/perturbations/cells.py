@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
 from infocheck.moments import on_scale, panel_blocks
 from infocheck.perturbations.deltas import Deltas
+from infocheck.stats.groups import centred
 from infocheck.stats.resampling import some
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def components(data: Dataset, rng: np.random.Generator) -> tuple[np.ndarray, flo
     if genes <= COMPONENTS + SKETCH:
         return np.eye(genes), 1.0
     arms = data.arms
-    rows = centred(rows, arms.stratum[arms.block[sample.rows]])
+    rows = centred(rows, group=arms.stratum[arms.block[sample.rows]])
     count = min(COMPONENTS, len(rows) - 1)
     seed = int(rng.integers(2**31))
     _, values, right = randomized_svd(rows, count, n_iter=4, random_state=seed)
@@ -258,11 +258,3 @@ def components(data: Dataset, rng: np.random.Generator) -> tuple[np.ndarray, flo
     random -= right.T @ (right @ random)
     share = float((values**2).sum() / total) if total > 0 else float("nan")
     return np.column_stack([right.T, random]), share
-
-
-def centred(rows: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Rows less the mean of their group."""
-    _, code = np.unique(group, return_inverse=True)
-    ones = np.ones(len(rows))
-    sums = sp.csr_matrix((ones, (code, np.arange(len(rows)))), (code.max() + 1, len(rows))) @ rows
-    return rows - (sums / np.bincount(code)[:, None])[code]

@@ -11,10 +11,10 @@ import pandas as pd
 from infocheck.arms import PARTS
 from infocheck.perturbations.cells import COMPONENTS, Cells
 from infocheck.perturbations.deltas import Deltas
-from infocheck.perturbations.shifts import q_values
 from infocheck.result import INFINITY
 from infocheck.stats import energy
 from infocheck.stats.energy import Contrast
+from infocheck.stats.false_discovery import adjusted
 
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
@@ -127,7 +127,7 @@ def responses(data: Dataset, deltas: Deltas, cells: Cells, rng: np.random.Genera
     p = np.array([found[2] for found in results])
     # Where few respond, no p-value of so few shuffles survives the correction for many tests.
     smallest = 1 / (DRAWS + 1)
-    short = np.flatnonzero((p <= smallest) & (q_values(p) > FDR))
+    short = np.flatnonzero((p <= smallest) & (adjusted(p) > FDR))
     again = data.engine.map(lambda i: tested(i, MORE_DRAWS, streams[k + i]), short.tolist())
     for i, better in zip(short, again, strict=True):
         p[i] = better[2]
@@ -136,7 +136,7 @@ def responses(data: Dataset, deltas: Deltas, cells: Cells, rng: np.random.Genera
         for rows, c in zip(compared, whole, strict=True)
     )
     units = tuple(rows.unit for rows in compared)
-    return Responses(tuple(whole), tuple(leading), p, q_values(p), units, notes)
+    return Responses(tuple(whole), tuple(leading), p, adjusted(p), units, notes)
 
 
 Tested = tuple[Contrast | None, Contrast | None, float]

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from infocheck.arms import PARTS
-from infocheck.perturbations.cells import Cells, centred
+from infocheck.perturbations.cells import Cells
 from infocheck.perturbations.deltas import Deltas
+from infocheck.stats.groups import centred
 from infocheck.stats.responses import responding_share
 from infocheck.stats.weighted_difference import within_strata
 
@@ -45,7 +46,7 @@ def _one(deltas: Deltas, cells: Cells, i: int) -> dict[str, object] | None:
     half = cells.part[rows] >= PARTS // 2
     if min(np.bincount(2 * half + treated, minlength=4)) < LEAST_ROWS // 2:
         return None
-    scores = centred(cells.without(rows, i, deltas.targets[i]), stratum)
+    scores = centred(cells.without(rows, i, deltas.targets[i]), group=stratum)
     along = np.empty(len(rows))
     for side in (False, True):
         here = half == side

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
-from statsmodels.stats.multitest import multipletests
 
 from infocheck.perturbations.cells import Targets, shares_of_targets
 from infocheck.perturbations.deltas import Deltas
 from infocheck.stats import guide_power
+from infocheck.stats.false_discovery import adjusted
 from infocheck.stats.weighted_difference import within_strata
 
 if TYPE_CHECKING:
@@ -57,18 +57,9 @@ def table(data: Dataset, deltas: Deltas, targets: Targets) -> pd.DataFrame:
             "share_of_control_high": left_high,
             "standardised_change": standard,
             "own_p_value": p,
-            "own_q_value": q_values(p),
+            "own_q_value": adjusted(p),
         }
     )
-
-
-def q_values(p: np.ndarray) -> np.ndarray:
-    """Benjamini and Hochberg's, over those that are known."""
-    out = np.full(len(p), np.nan)
-    known = np.isfinite(p)
-    if known.any():
-        out[known] = multipletests(p[known], method="fdr_bh")[1]
-    return out
 
 
 def _among_others(deltas: Deltas) -> tuple[np.ndarray, np.ndarray]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from infocheck.perturbations.cells import centred
 from infocheck.perturbations.deltas import Deltas
 from infocheck.stats import responses as stats
-from infocheck.stats.resampling import median_interval, some
+from infocheck.stats.groups import centred
+from infocheck.stats.profiles import correlation
+from infocheck.stats.resampling import fisher_interval, median_interval, some
 
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
@@ -29,7 +30,9 @@ def independent_genes(data: Dataset, rng: np.random.Generator) -> float:
     chosen = some(len(sample.rows), _NOISE_ROWS, rng)
     rows = sample.rows[chosen]
     group = arms.stratum[arms.block[rows]] * (arms.level.max() + 1) + arms.level[rows]
-    inside = centred(sample.values[chosen] - data.moments.shift, group)
+    inside = centred(
+        sample.values[chosen] - data.moments.shift, group=np.unique(group, return_inverse=True)[1]
+    )
     return stats.effective_columns(inside, len(rows) - len(np.unique(group)))
 
 
@@ -41,9 +44,9 @@ def agreement(deltas: Deltas, genes: float) -> pd.DataFrame:
     with intervals.
     """
     kept = deltas.without_targets()
-    each = np.array([stats.paired_correlation(a, b, kept) for a, b in deltas.halves])
+    each = np.array([correlation(a, b, kept, constant=np.nan) for a, b in deltas.halves])
     r = each.mean(axis=0)
-    low, high = stats.correlation_interval(r, genes)
+    low, high = fisher_interval(r, genes)
     return pd.DataFrame(
         {
             "agreement": r,
@@ -97,7 +100,7 @@ def similar(
     order = np.argsort(-np.abs(np.nan_to_num(raw[first, second])), kind="stable")
     first, second = first[order][:MOST_PAIRS], second[order][:MOST_PAIRS]
     r = raw[first, second]
-    low, high = stats.correlation_interval(r, genes)
+    low, high = fisher_interval(r, genes)
     names = deltas.names[chosen]
     values = names[first], names[second], r, low, high, corrected[first, second]
     group = np.arange(kept.shape[1]) % _GENE_GROUPS

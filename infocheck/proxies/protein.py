@@ -16,8 +16,9 @@ from infocheck.independence import effective_size
 from infocheck.moments import sampled_counts
 from infocheck.proxies.table import ESTIMATE, evidence_table, no_evidence
 from infocheck.stats import coupling as stats
+from infocheck.stats.groups import centred
 from infocheck.stats.reliability import thinned_halves
-from infocheck.stats.resampling import median_interval
+from infocheck.stats.resampling import fisher_interval, median_interval
 
 if TYPE_CHECKING:
     from infocheck.dataset import Dataset
@@ -221,7 +222,7 @@ def _by_type(
     inside = seen & (types >= 0)[:, None]
 
     def within(scores: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return [stats.centred(values, inside, types) for values in scores]
+        return [centred(values, inside, types) for values in scores]
 
     levels = int(types.max(initial=-1)) + 1
     halves = ([within(half) for half in halved] for halved in (first, second))
@@ -230,7 +231,7 @@ def _by_type(
     r = np.where(number >= FEWEST_TYPES, r, np.nan)
     return {
         **_shown("within_types_", pooled, max(size - levels, 1.0)),
-        **_named("between_types", r, stats.fisher_interval(r, number)),
+        **_named("between_types", r, fisher_interval(r, number)),
     }
 
 
@@ -315,13 +316,13 @@ def _without(values: np.ndarray, factor: np.ndarray | None) -> np.ndarray:
     if factor is None:
         return values
     seen = np.isfinite(values)
-    centred = stats.centred(values, seen)
+    middle = centred(values, seen)
     factor = np.where(seen, (factor - factor.mean())[:, None], 0.0)
     squares = (factor**2).sum(axis=0)
     slope = np.divide(
-        (factor * centred).sum(axis=0), squares, out=np.zeros_like(squares), where=squares > 0
+        (factor * middle).sum(axis=0), squares, out=np.zeros_like(squares), where=squares > 0
     )
-    return np.where(seen, centred - factor * slope, np.nan)
+    return np.where(seen, middle - factor * slope, np.nan)
 
 
 def _are_counts(values: np.ndarray) -> bool:
@@ -418,9 +419,9 @@ def _row_mean(values: np.ndarray) -> np.ndarray:
 
 def _scaled(values: np.ndarray) -> np.ndarray:
     seen = np.isfinite(values)
-    centred = stats.centred(values, seen)
-    spread = np.sqrt((centred**2).sum(axis=0) / np.maximum(seen.sum(axis=0), 1))
-    scaled = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
+    middle = centred(values, seen)
+    spread = np.sqrt((middle**2).sum(axis=0) / np.maximum(seen.sum(axis=0), 1))
+    scaled = np.divide(middle, spread, out=np.zeros_like(middle), where=spread > 0)
     return np.where(seen, scaled, np.nan)
 
 

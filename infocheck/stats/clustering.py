@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import f, norm
+from scipy.stats import f
 
 from infocheck.stats.standard import standardised
 
@@ -182,37 +182,6 @@ def autocorrelated_size(
         open_pairs &= product > 0
         total += np.where(open_pairs, product, 0.0) * (len(together) / n)
     return n / (1 + 2 * total)
-
-
-def correlation_interval(
-    r: np.ndarray, size: np.ndarray, level: float = 0.95
-) -> tuple[np.ndarray, np.ndarray]:
-    """Interval of a correlation from its effective number of observations.
-
-    ``tanh(atanh(r) ± z / sqrt(size - 3))`` with the normal quantile z.
-
-    Parameters
-    ----------
-    r
-        Correlations, any shape.
-    size
-        Effective observations, broadcast against r; below 4 they count as 4.
-
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Lower and upper bound.
-
-    Notes
-    -----
-    In simulations (``benchmarks/effective_size.py``) it covers 95 % within 1.5 points
-    from 8 donors on, for genes that are unrelated and for genes whose correlation is
-    the same between and within donors. A correlation within donors alone is covered in
-    92 to 95 %. Source: Fisher (1921).
-    """
-    half = norm.ppf((1 + level) / 2) / np.sqrt(np.maximum(size, 4.0) - 3)
-    z = np.arctanh(np.clip(r, -1 + 1e-15, 1 - 1e-15))
-    return np.tanh(z - half), np.tanh(z + half)
 
 
 def _rounding(values: np.ndarray) -> np.ndarray:

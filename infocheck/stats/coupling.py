@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.stats import norm, rankdata, t
+from scipy.stats import rankdata
 
-from infocheck.stats.resampling import LEVEL, jackknife_error
+from infocheck.stats.groups import centred, indicator
+from infocheck.stats.resampling import fisher_interval, half_interval, jackknife_error
 
 # Below this reliability nothing is divided by it: the result would be noise alone.
 LEAST_RELIABILITY = 0.1
@@ -29,27 +29,6 @@ def ranks(values: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """
     ranked = rankdata(np.where(seen, values, np.inf), axis=0)
     return centred(ranked, seen)
-
-
-def centred(values: np.ndarray, seen: np.ndarray, group: np.ndarray | None = None) -> np.ndarray:
-    """Without the mean of the seen rows of each column, or of each group; 0 elsewhere.
-
-    Parameters
-    ----------
-    values, seen
-        Shape (n, q).
-    group
-        Group of each row, from 0 on, -1 for rows that belong to none and become 0; None is
-        one group.
-    """
-    values = np.where(seen, values, 0.0)
-    if group is None:
-        group = np.zeros(len(values), dtype=np.int64)
-    inside = group >= 0
-    by_group = _indicator(np.where(inside, group, group.max(initial=0) + 1))
-    number = by_group @ seen.astype(float)
-    means = (by_group @ values) / np.maximum(number, 1.0)
-    return np.where(seen & inside[:, None], values - by_group.T @ means, 0.0)
 
 
 def correlation(x: np.ndarray, y: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -122,7 +101,7 @@ class Coupled:
         )
         scale = np.maximum(scale, 1.0)
         far = scale * self.slack
-        half = _quantile(len(self.raw_without)) * jackknife_error(self.corrected_without)
+        half = half_interval(len(self.raw_without) - 1) * jackknife_error(self.corrected_without)
         low = np.minimum(low * np.where(low < 0, far, scale), self.corrected - half)
         high = np.maximum(high * np.where(high > 0, far, scale), self.corrected + half)
         low, high = np.clip(low, -1.0, 1.0), np.clip(high, -1.0, 1.0)
@@ -235,13 +214,6 @@ def of_unknown_noise(
     )
 
 
-def fisher_interval(r: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """95 % interval of Fisher (1921); from -1 to 1 for fewer than four observations."""
-    half = np.where(size >= 4, norm.ppf((1 + LEVEL) / 2) / np.sqrt(np.maximum(size, 4.0) - 3), 99)
-    z = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
-    return np.tanh(z - half), np.tanh(z + half)
-
-
 def between_groups(
     x: np.ndarray, y: np.ndarray, seen: np.ndarray, group: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -255,7 +227,7 @@ def between_groups(
         Group of each row, from 0 on; -1 for none.
     """
     inside = group >= 0
-    by_group = _indicator(group[inside])
+    by_group = indicator(group[inside])
     number = by_group @ seen[inside].astype(float)
     there = number > 0
     means = [(by_group @ np.where(seen, v, 0.0)[inside]) / np.maximum(number, 1.0) for v in (x, y)]
@@ -266,7 +238,7 @@ class _Sums:
     """Sums by group of rows, from which correlations without each group follow."""
 
     def __init__(self, seen: np.ndarray, group: np.ndarray) -> None:
-        self.by_group = _indicator(group)
+        self.by_group = indicator(group)
         self.number = self.by_group @ seen.astype(float)
 
     def correlations(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -305,15 +277,6 @@ def _on_fisher_scale(
     r: np.ndarray, without: np.ndarray, size: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     z, z_without = (np.arctanh(np.clip(v, -1 + 1e-12, 1 - 1e-12)) for v in (r, without))
-    spread = _quantile(len(without)) * jackknife_error(z_without)
+    spread = half_interval(len(without) - 1) * jackknife_error(z_without)
     low, high = fisher_interval(r, size)
     return np.minimum(np.tanh(z - spread), low), np.maximum(np.tanh(z + spread), high)
-
-
-def _quantile(groups: int) -> float:
-    return float(t.ppf((1 + LEVEL) / 2, max(groups - 1, 1)))
-
-
-def _indicator(code: np.ndarray) -> sp.csr_matrix:
-    n = len(code)
-    return sp.csr_matrix((np.ones(n), (code, np.arange(n))))

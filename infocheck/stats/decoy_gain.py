@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from scipy.stats import t
 
-from infocheck.stats.resampling import LEVEL
+from infocheck.stats.resampling import half_interval
 from infocheck.stats.ridge import cross_validated
 from infocheck.stats.sums import CrossSums
 
@@ -84,8 +83,3 @@ def mean_gain(gains: np.ndarray) -> tuple[float, float, float]:
 def _among(values: np.ndarray) -> float:
     """Standard error of one more draw around the mean of these."""
     return float(values.std(ddof=1)) * math.sqrt(1 + 1 / len(values))
-
-
-def half_interval(freedom: float) -> float:
-    """Half a 95 % interval in standard errors."""
-    return float(t.ppf((1 + LEVEL) / 2, freedom))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import t as student
 
-from infocheck.stats.resampling import LEVEL
+from infocheck.stats.resampling import half_interval
 
 # A signal or a response is told from noise at this many standard errors.
 READABLE = 2.0
@@ -50,11 +49,7 @@ def root(mrna: np.ndarray, activity: np.ndarray) -> np.ndarray:
 
 def half_width(error: np.ndarray, groups: int) -> np.ndarray:
     """Half of a 95 % interval, with Student's t for so many independent groups."""
-    return _student(groups) * error
-
-
-def _student(groups: int) -> float:
-    return float(student.ppf((1 + LEVEL) / 2, max(groups - 1, 1)))
+    return half_interval(groups - 1) * error
 
 
 def correlation_interval(
@@ -83,7 +78,7 @@ def correlation_interval(
     tuple of numpy.ndarray
         Ratio, low and high, cut at -1 and 1; all NaN where every ratio is possible.
     """
-    t2 = _student(groups) ** 2
+    t2 = half_interval(groups - 1) ** 2
     above, below, both = variances
     a, b, c = bottom**2 - t2 * below, top * bottom - t2 * both, top**2 - t2 * above
     bounded = (a > 0) & (bottom > 0)

@@ -35,11 +35,17 @@ def products(
     return found
 
 
-def correlation(a: np.ndarray, b: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """Pearson correlation of each pair of rows, shape (k,); 0 where one of them is constant."""
+def correlation(
+    a: np.ndarray, b: np.ndarray, counted: np.ndarray, *, constant: float = 0.0
+) -> np.ndarray:
+    """Pearson correlation of each pair of rows, shape (k,).
+
+    ``constant`` is the value where one of them does not vary: 0 for a prediction that says
+    nothing, NaN where nothing can be said of it.
+    """
     both = products(a, b, counted, centred=True)
     size = products(a, a, counted, centred=True) * products(b, b, counted, centred=True)
-    flat = np.where(np.isfinite(both), 0.0, np.nan)
+    flat = np.where(np.isfinite(both), constant, np.nan)
     return np.divide(both, np.sqrt(np.maximum(size, 0.0)), out=flat, where=size > 1e-30)
 
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import norm
 
-LEVEL = 0.95
+from infocheck.stats.resampling import half_interval
+
 # Equal rates make the formula of the protein 0/0; this far apart it is smooth and exact.
 _APART = 1e-4
 
@@ -89,17 +89,18 @@ def log_rate_errors(information: np.ndarray) -> np.ndarray:
     scale = np.sqrt(np.diag(information))
     if not (scale > 0).all():
         return np.full(len(information) // 3, math.inf)
-    standard = information / np.outer(scale, scale)
-    if np.linalg.cond(standard) > 1e12:
+    # By eigenvalues, of which none may be lost in rounding.
+    spread, axes = np.linalg.eigh(information / np.outer(scale, scale))
+    if not spread[0] > 1e-12 * spread[-1]:
         return np.full(len(information) // 3, math.inf)
-    variance = np.diag(np.linalg.inv(standard)) / scale**2
+    variance = (axes**2 / spread).sum(axis=1) / scale**2
     return np.sqrt(variance[2::3])
 
 
 def fold(error: np.ndarray | float) -> np.ndarray:
     """Factor to either side of a 95 % interval of a rate whose logarithm has this error."""
     with np.errstate(over="ignore"):
-        return np.exp(norm.ppf((1 + LEVEL) / 2) * np.asarray(error, dtype=float))
+        return np.exp(half_interval(math.inf) * np.asarray(error, dtype=float))
 
 
 def mrna_fold(

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2, f, t
+from scipy.stats import chi2, f
 
-LEVEL = 0.95
+from infocheck.stats.resampling import LEVEL, half_interval
+
 # Half-lives that are tried, evenly spaced in the logarithm.
 TRIED = 160
 # The shortest over the smallest step, the longest over the longest series.
@@ -157,7 +158,7 @@ class Products:
         groups = len(top)
         if groups < 2:
             return _unknown(top.shape[1])
-        limit = t.ppf((1 + LEVEL) / 2, groups - 1)
+        limit = half_interval(groups - 1)
         # The gap of a group is top·E(bottom) - bottom·E(top); its sums over groups are products.
         mean = (expected_bottom.T @ top - expected_top.T @ bottom) / groups
         parts = (
@@ -290,8 +291,8 @@ def from_responses(times: np.ndarray, values: np.ndarray) -> HalfLife:
     excess = misfit.min(axis=0) / spare
     limit = np.where(
         excess > 1,
-        np.sqrt(np.maximum(excess, 1)) * t.ppf((1 + LEVEL) / 2, min(count - 1, spare)),
-        t.ppf((1 + LEVEL) / 2, count - 1),
+        np.sqrt(np.maximum(excess, 1)) * half_interval(min(count - 1, spare)),
+        half_interval(count - 1),
     )
     found = _inverted(half_life, z, np.abs(z) <= limit)
     best = np.where(np.isnan(found.estimate), np.nan, half_life[misfit.argmin(axis=0)])

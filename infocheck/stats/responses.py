@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.stats import norm
+import math
 
-from infocheck.stats.resampling import jackknife_error, share_interval
+import numpy as np
+
+from infocheck.stats.resampling import half_interval, jackknife_error, share_interval
 
 # Below this agreement a correlation is not corrected for noise.
 LEAST_AGREEMENT = 0.1
 _QUANTILE = 0.95
-
-
-def paired_correlation(a: np.ndarray, b: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Correlation of each row of ``a`` with the same row of ``b`` over its kept columns.
-
-    Shapes (k, g) → (k,); NaN for rows that are not finite, constant, or shorter than 3.
-    """
-    count = kept.sum(axis=1)
-    finite = np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1) & (count >= 3)
-    a, b = (np.where(kept & finite[:, None], x, 0.0) for x in (a, b))
-    safe = np.maximum(count, 1)[:, None]
-    a, b = (np.where(kept, x - x.sum(axis=1, keepdims=True) / safe, 0.0) for x in (a, b))
-    scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    products = (a * b).sum(axis=1)
-    out = np.full(len(a), np.nan)
-    np.divide(products, scale, out=out, where=finite & (scale > 0))
-    return out
 
 
 def cross_correlation(a: np.ndarray, b: np.ndarray, kept: np.ndarray) -> np.ndarray:
@@ -102,7 +86,7 @@ def effective_number(
     whole = parts.sum(axis=0)
     value = _entropy_rank(whole)
     error = float(jackknife_error(np.array([_entropy_rank(whole - part) for part in parts])))
-    half = norm.ppf(0.975) * error
+    half = half_interval(math.inf) * error
     most = float(len(whole))
     return value, max(value - half, min(1.0, value)), min(value + half, most)
 
@@ -147,14 +131,6 @@ def effective_columns(rows: np.ndarray, freedom: int) -> float:
         return float("nan")
     squared = (raw - trace**2 / freedom) * freedom**2 / ((freedom - 1) * (freedom + 2))
     return float(np.clip(trace**2 / max(squared, 1e-300), 1.0, rows.shape[1]))
-
-
-def correlation_interval(r: np.ndarray, n: float) -> tuple[np.ndarray, np.ndarray]:
-    """95 % interval by Fisher's z for n independent columns; [-1, 1] below 4 of them."""
-    if not n > 4:
-        return np.full_like(r, -1.0), np.full_like(r, 1.0)
-    z, half = np.arctanh(np.clip(r, -0.999999, 0.999999)), norm.ppf(0.975) / np.sqrt(n - 3)
-    return np.tanh(z - half), np.tanh(z + half)
 
 
 def responding_share(scores: np.ndarray, controls: np.ndarray) -> tuple[float, float, float]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import betainc, betaln, stdtr
-from scipy.stats import false_discovery_control
 
+from infocheck.stats.false_discovery import adjusted
 from infocheck.stats.partial import Shrunken, edge_scores
 
 # Share of the scores, the smallest, that is taken for the null when its width is estimated.
@@ -38,22 +38,13 @@ def correlation_q(r: np.ndarray, n: float) -> np.ndarray:
     a discovery that no level keeps out. With rows that are not independent n is smaller
     than their number.
     """
-    return _adjusted(_two_sided(r, n - 2))
+    return adjusted(_two_sided(r, n - 2))
 
 
 def _two_sided(r: np.ndarray, degrees: float) -> np.ndarray:
     """p-values of correlations by the t distribution."""
     size = np.minimum(np.abs(np.asarray(r, dtype=float)), _LARGEST)
     return 2 * stdtr(degrees, -size * np.sqrt(degrees / (1 - size**2)))
-
-
-def _adjusted(p_values: np.ndarray) -> np.ndarray:
-    """Benjamini-Hochberg over all pairs that are not NaN."""
-    q = np.full(p_values.shape, np.nan)
-    kept = np.isfinite(p_values)
-    if kept.any():
-        q[kept] = false_discovery_control(np.clip(p_values[kept], 0.0, 1.0))
-    return q
 
 
 @dataclass(frozen=True)
@@ -101,7 +92,7 @@ class Mixture:
 
     def tail_fdr(self, scores: np.ndarray) -> np.ndarray:
         """False share among scores as large, monotone, in [0, 1]."""
-        return np.minimum(self.null_share * _adjusted(self.p_values(scores)), 1.0)
+        return np.minimum(self.null_share * adjusted(self.p_values(scores)), 1.0)
 
 
 def _width(below: np.ndarray, cut: float) -> float:

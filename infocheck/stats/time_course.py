@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
-FDR = 0.05
 # Neighbouring interpolation residuals share values: three of them hold about two.
 _INDEPENDENT = 2 / 3
 
@@ -58,19 +57,6 @@ def interpolation_noise(times: Sequence[np.ndarray], values: Sequence[np.ndarray
     if not count:
         raise ValueError("no series has three samples")
     return Noise(np.sqrt(total / count), max(count * _INDEPENDENT, 1.0))
-
-
-def discoveries(p: np.ndarray) -> np.ndarray:
-    """Which of all p-values stand at a false discovery rate of 5 % (Benjamini & Hochberg 1995).
-
-    NaN never stands. Any shape.
-    """
-    flat = np.where(np.isnan(p), 1.0, p).ravel()
-    order = np.sort(flat)
-    passed = order <= FDR * np.arange(1, len(order) + 1) / max(len(order), 1)
-    if not passed.any():
-        return np.zeros(p.shape, dtype=bool)
-    return (flat <= order[np.flatnonzero(passed)[-1]]).reshape(p.shape)
 
 
 def series_steps(value: np.ndarray, noise: Noise) -> np.ndarray:

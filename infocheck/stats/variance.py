@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
 
-from infocheck.stats.resampling import LEVEL, jackknife_error
+from infocheck.stats.resampling import half_interval, jackknife_error
 
 TOLERANCE = 1e-9
 
@@ -142,7 +141,7 @@ def jackknife_interval(
     with np.errstate(invalid="ignore"):
         error = jackknife_error(ratio(left_out))
     middle = ratio(share)
-    half = t.ppf((1 + LEVEL) / 2, max(len(left_out) - 1, 1)) * error
+    half = half_interval(len(left_out) - 1) * error
     low, high = (np.exp(middle + side * half) for side in (-1, 1))
     low, high = (low - chance) / (1 + low), (high - chance) / (1 + high)
     return np.minimum(low, share), np.maximum(high, share)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infocheck.stats import relaxation, time_course
+from infocheck.stats.false_discovery import adjusted
 from infocheck.stats.relaxation import HalfLife, Products
 from infocheck.time_courses.layout import SERIES, Layout
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # Common responses are taken out of series when there are so many of them.
 FEWEST_COMMON = 3
+# Of changes, over all genes and steps.
+FDR = 0.05
 # With fewer samples at some time, one standard deviation is taken for all times.
 FEW_SAMPLES = 10
 
@@ -83,7 +86,7 @@ class Course:
     @property
     def changed(self) -> np.ndarray:
         """Which changes stand beyond noise at FDR 5 % over genes and steps, (steps, genes)."""
-        return time_course.discoveries(self.p_values)
+        return adjusted(self.p_values) <= FDR
 
     def relative_noise(self) -> tuple[float, str]:
         """Median over genes of noise over range, and over which genes.

@@ -11,11 +11,11 @@ from scipy.stats import f_oneway
 from infocheck.stats.clustering import (
     autocorrelated_size,
     corrected,
-    correlation_interval,
     effective_size,
     effective_size_of_contrast,
     intraclass_correlation,
 )
+from infocheck.stats.resampling import fisher_interval
 
 
 def clustered(rng, sizes, icc, g=1):
@@ -159,7 +159,7 @@ def test_intervals_cover_where_naive_ones_do_not(donors, share):
     r, size = np.concatenate(r), np.concatenate(size)
 
     def covered(n):
-        low, high = correlation_interval(r, n)
+        low, high = fisher_interval(r, n)
         return ((low <= 0) & (high >= 0)).mean()
 
     assert covered(size) == pytest.approx(0.95, abs=0.015)
@@ -168,7 +168,7 @@ def test_intervals_cover_where_naive_ones_do_not(donors, share):
 
 def test_interval_is_fishers():
     """r = .5, n = 103: atanh ± 1.96 / 10."""
-    low, high = correlation_interval(np.array(0.5), np.array(103.0))
+    low, high = fisher_interval(np.array(0.5), np.array(103.0))
     assert low == pytest.approx(np.tanh(np.arctanh(0.5) - 0.1959964), abs=1e-7)
     assert high == pytest.approx(np.tanh(np.arctanh(0.5) + 0.1959964), abs=1e-7)
 

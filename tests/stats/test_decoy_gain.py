@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_1samp
 
-from infocheck.stats.decoy_gain import half_interval, mean_gain, predicted, z_over_targets
+from infocheck.stats.decoy_gain import mean_gain, predicted, z_over_targets
+from infocheck.stats.resampling import half_interval
 from infocheck.stats.ridge import cross_validated
 from infocheck.stats.sums import CrossSums
 

@@ -69,3 +69,14 @@ def test_median_interval_covers_and_is_tight():
 def test_median_of_few_or_none():
     assert median_interval(np.array([3.0, np.nan])) == (3, 3, 3)
     assert np.isnan(median_interval(np.array([np.nan]))).all()
+
+
+def test_shares_lie_inside_their_intervals_whatever_the_rounding():
+    n = np.arange(1, 2000)
+    for count in (np.zeros_like(n), n, n // 3):
+        low, high = wilson(count, n)
+        share = count / n
+        assert (low <= share).all()
+        assert (high >= share).all()
+        assert (low >= 0).all()
+        assert (high <= 1).all()

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats.contingency import association as scipy_association
 
+from infocheck.stats.profiles import correlation
+from infocheck.stats.resampling import fisher_interval
 from infocheck.stats.responses import (
     association,
     ceiling,
-    correlation_interval,
     cross_correlation,
     effective_columns,
     effective_number,
-    paired_correlation,
     responding_share,
     similarity,
 )
@@ -22,7 +22,7 @@ from infocheck.stats.responses import (
 def test_correlations_equal_those_of_numpy_over_the_columns_that_count():
     rng = np.random.default_rng(1)
     a, b, kept = rng.normal(size=(5, 40)), rng.normal(size=(5, 40)), rng.random((5, 40)) < 0.8
-    paired, crossed = paired_correlation(a, b, kept), cross_correlation(a, b, kept)
+    paired, crossed = correlation(a, b, kept), cross_correlation(a, b, kept)
     for j in range(5):
         assert paired[j] == pytest.approx(np.corrcoef(a[j, kept[j]], b[j, kept[j]])[0, 1])
         for k in range(5):
@@ -32,7 +32,7 @@ def test_correlations_equal_those_of_numpy_over_the_columns_that_count():
 
 def test_what_cannot_be_correlated_is_unknown():
     a = np.vstack([np.full(6, np.nan), np.ones(6), np.arange(6.0)])
-    found = paired_correlation(a, np.arange(18.0).reshape(3, 6), np.ones((3, 6), bool))
+    found = correlation(a, np.arange(18.0).reshape(3, 6), np.ones((3, 6), bool), constant=np.nan)
     np.testing.assert_array_equal(np.isnan(found), [True, True, False])
 
 
@@ -100,7 +100,7 @@ def test_ceiling_of_halves_is_the_correlation_of_the_whole_with_the_truth():
     truth = 0.3 * rng.normal(size=(1, 20000))
     noise = rng.normal(size=(2, 1, 20000))
     halves = truth + noise * 0.4
-    r = paired_correlation(halves[0], halves[1], np.ones((1, 20000), bool))
+    r = correlation(halves[0], halves[1], np.ones((1, 20000), bool))
     reached = np.corrcoef(truth, halves.mean(axis=0))[0, 1]
     assert ceiling(r)[0] == pytest.approx(reached, abs=0.02)
     assert ceiling(-0.2) == 0
@@ -125,10 +125,10 @@ def test_intervals_of_agreement_cover_under_correlated_noise():
     """Halves without a response, blocks of genes that share noise; seed 6."""
     rng = np.random.default_rng(6)
     noise = np.repeat(rng.normal(size=(2, 500, 80)), 4, axis=2)
-    r = paired_correlation(*noise, np.ones((500, 320), bool))
-    low, high = correlation_interval(r, 80.0)
+    r = correlation(*noise, np.ones((500, 320), bool))
+    low, high = fisher_interval(r, 80.0)
     assert 0.92 < ((low < 0) & (high > 0)).mean() < 0.975
-    low, high = correlation_interval(r, np.nan)
+    low, high = fisher_interval(r, np.nan)
     assert (low == -1).all()
     assert (high == 1).all()
 
