@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -268,29 +269,33 @@ def _from_h5ad(path: Path) -> Source:
         columns=tuple(var) if isinstance(var, h5py.Group) else (),
         simulated=f"uns/{SIMULATED}" in file,
         frames=tuple(file["obsm"]) if "obsm" in file else (),
-        frame=lambda key: _table(_h5_element(file["obsm"][key], f"obsm[{key!r}]"), key),
+        frame=lambda key: _h5_table(file["obsm"][key], key),
     )
+
+
+@contextmanager
+def _reading(what: str, remedy: str) -> Iterator[None]:
+    """Turns whatever a library says of a malformed part into one sentence."""
+    try:
+        yield
+    except (InputError, MemoryError):
+        raise
+    except Exception as problem:  # libraries raise any class; the file is at fault, not the code
+        raise InputError(f"{what} cannot be read ({type(problem).__name__}); {remedy}.") from None
 
 
 def _h5_frame(group: h5py.Group | h5py.Dataset, name: str) -> pd.DataFrame:
     from anndata.io import read_elem
 
-    try:
+    with _reading(f"{name}: its obs table", "write the file again with a current anndata"):
         return read_elem(group)
-    except Exception as problem:  # any malformed column; the file is at fault, not the code
-        raise InputError(
-            f"{name}: its obs table cannot be read ({type(problem).__name__}); "
-            "write the file again with a current anndata."
-        ) from None
 
 
-def _h5_element(element: h5py.Group | h5py.Dataset, what: str) -> object:
+def _h5_table(element: h5py.Group | h5py.Dataset, key: str) -> pd.DataFrame:
     from anndata.io import read_elem
 
-    try:
-        return read_elem(element)
-    except Exception as problem:  # any malformed element; the file is at fault, not the code
-        raise InputError(f"{what} cannot be read ({type(problem).__name__}).") from None
+    with _reading(f"obsm[{key!r}]", "write the file again with a current anndata"):
+        return _table(read_elem(element), key)
 
 
 def _table(values: object, key: str) -> pd.DataFrame:
@@ -426,15 +431,12 @@ def _from_mudata_file(path: Path) -> Source:
             f"{path.name} is a .h5mu file, which needs the package mudata: "
             "pip install 'infocheck[mudata]'."
         ) from None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of changes to come in the library
-            read = mudata.read_h5mu(path)
-    except Exception as problem:  # whatever a broken file makes the library say
-        raise InputError(
-            f"{path.name} cannot be read as .h5mu ({type(problem).__name__}); write it again "
-            "with a current mudata."
-        ) from None
+    with (
+        _reading(path.name, "write it again with a current mudata"),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # of changes to come in the library
+        read = mudata.read_h5mu(path)
     return _from_mudata(read, name=path.name, digest=lambda: _file_digest(path))
 
 

@@ -13,8 +13,8 @@ from infocheck.source import open_source
 
 mudata = pytest.importorskip("mudata", reason="the extra mudata is not installed")
 
-# Of changes to come in mudata, and of a file that it did not write.
-pytestmark = pytest.mark.filterwarnings("ignore")
+# mudata announces changes to come whenever an object is made.
+pytestmark = pytest.mark.filterwarnings("ignore:::mudata")
 GENES = ["STAT1", "JUN", "FOS", "CD4", "CD14", "ACTB"]
 
 

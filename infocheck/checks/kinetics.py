@@ -16,7 +16,7 @@ from infocheck.errors import NotAssessed
 from infocheck.plotting import Chart
 from infocheck.result import INFINITY, Stage, Verdict
 from infocheck.stats.relaxation import keep
-from infocheck.stats.resampling import jackknife_error, share_interval
+from infocheck.stats.resampling import jackknife_error, median_interval, share_interval
 from infocheck.time_courses import courses, layers, layout, order, rates, steps
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 RATES, HOURS, DIRECTION = "rates of relaxation", "half-lives in hours", "which gene comes first"
 VELOCITY, NOISE = "unspliced counts", "noise of single copies"
 _HALF_LIFE = "relaxation_half_life"
+_NOTHING = (math.nan, math.nan, math.nan)
 # Factors beyond this say that nothing is known, and are not drawn.
 MOST_FACTOR = 10.0
 
@@ -156,8 +157,8 @@ class Kinetics(Check):
             "low": low,
             "high": high,
             "regulators": n,
-            "resolved_if_values_were_exact": math.nan,
-            "median_autocorrelation": math.nan,
+            **_named("resolved_if_values_were_exact", _NOTHING),
+            **_named("median_autocorrelation", _NOTHING),
             "median_half_life": _median_of(found.half_life.estimate[judged], resolved),
             "by_common_response": int((found.by_response[judged] & resolved).sum()),
             "groups": found.groups,
@@ -165,9 +166,11 @@ class Kinetics(Check):
         if found.exact is not None:
             exact = found.exact.resolved(self.span)[judged]
             other = found.by_response[judged] & resolved
-            row["resolved_if_values_were_exact"] = float((exact | other).mean())
-            kept = keep(found.exact.estimate[judged], course.typical_step)
-            row["median_autocorrelation"] = float(np.nanmedian(kept))
+            alone = float((exact | other).mean())
+            of_alone = alone, *share_interval(alone, n)
+            kept = median_interval(keep(found.exact.estimate[judged], course.typical_step))
+            row |= _named("resolved_if_values_were_exact", of_alone)
+            row |= _named("median_autocorrelation", kept)
         return pd.DataFrame([row])
 
     def _regulators(
@@ -316,11 +319,17 @@ def _memory(row: pd.Series) -> str:
     kept = row["median_autocorrelation"]
     if kept is None or pd.isna(kept):
         return ""
-    exact = row["resolved_if_values_were_exact"]
+    low, high = (row[f"median_autocorrelation_{end}"] for end in ("low", "high"))
+    exact, least, most = (row[f"resolved_if_values_were_exact{e}"] for e in ("", "_low", "_high"))
     return (
-        f" The median regulator keeps {kept:.2f} of a deviation from one sample to the next; "
-        f"were values free of noise, {exact:.0%} would be resolved."
+        f" The median regulator keeps {kept:.2f} ({low:.2f}–{high:.2f}) of a deviation from one "
+        f"sample to the next; were values free of noise, {exact:.0%} ({least:.0%}–{most:.0%}) "
+        "would be resolved."
     )
+
+
+def _named(name: str, values: tuple[float, float, float]) -> dict[str, float]:
+    return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
 
 
 def _direction(tables: Tables) -> str:

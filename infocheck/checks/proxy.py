@@ -111,14 +111,11 @@ class Proxy(Check):
     def measure(self, data: Dataset, rng: np.random.Generator) -> Tables:
         # Every check that uses the coupling sees the same numbers, whatever its own stream.
         found = coupling.of(data)
-
-        def stream(key: str) -> np.random.Generator:
-            return coupling.stream(coupling.SEED, key)
-
-        compared = protein.compared(data, stream(protein.KEY))
+        signs_rng, layers_rng = rng.spawn(2)
+        compared = found.details[protein.KEY]
         normalised = protein.normalisations(data, compared)
-        ceilings = half_life.ceilings(data)
-        targets = regulon.couplings(data, stream(regulon.KEY))
+        ceilings = found.details[half_life.KEY]
+        targets = found.details[regulon.KEY]
         tables = {
             "summary": _summary(data, found, compared, ceilings, normalised),
             "ceiling": _ceilings_of_medians(),
@@ -132,10 +129,10 @@ class Proxy(Check):
             "normalisation": normalised,
             "regulons": targets,
             "regulon_summary": regulon.summary(targets) if len(targets) else None,
-            "regulon_signs": regulon.signs(data, stream("signs")),
+            "regulon_signs": regulon.signs(data, signs_rng),
             "few_targets": regulon.left_out(data),
-            "unspliced": splicing.gain(data, stream("unspliced")),
-            "responses": response.responses(data, stream(response.KEY)),
+            "unspliced": splicing.gain(data, layers_rng),
+            "responses": found.details[response.KEY],
         }
         return {name: t for name, t in tables.items() if t is not None and len(t)}
 
@@ -151,10 +148,10 @@ class Proxy(Check):
             floor=None,  # a weak proxy costs samples and rules nothing out
             unit=self.unit,
             possible=(-1.0, 1.0),
-            reason=f"From {row['evidence']}, the mRNA of the median of {row['assessed']:.0f} "
-            f"regulators ({row['regulators']:,.0f} there are) correlates with its activity at "
-            "{estimate:.2f} ({low:.2f} to {high:.2f}); {need:.2f} is needed at the lower end. "
-            f"A network through such a proxy takes {_times(row)} the samples.",
+            reason=f"From {row['evidence']}, the mRNA of the median regulator "
+            f"({row['assessed']:.0f} of {row['regulators']:,.0f} have evidence) correlates with "
+            "its activity at {estimate:.2f} ({low:.2f} to {high:.2f}); {need:.2f} is needed at "
+            f"the lower end. {_cost(row)}",
         )
         if verdict.status is Status.ERROR:
             return verdict
@@ -289,7 +286,7 @@ def _about_proteins(row: pd.Series) -> str:
     if least != most:
         numbers += f", {least} to {most} with other normalisations"
     if row["noise_known"]:
-        numbers += f"; {row['median_corrected']:.2f} without counting noise"
+        numbers += f"; {_with_interval(row, 'median_corrected')} without counting noise"
     start = f"Protein of {number:,.0f} genes is there (median correlation with mRNA {numbers}), "
     if row["observations"] < thresholds.MIN_OBSERVATIONS_SAMPLING:
         return (
@@ -304,18 +301,23 @@ def _about_proteins(row: pd.Series) -> str:
     )
 
 
-def _times(row: pd.Series) -> str:
-    """``1.2 to 4 times``; "at least 2 times" where there is no upper end."""
+def _with_interval(row: pd.Series, name: str) -> str:
+    return f"{row[name]:.2f} ({row[f'{name}_low']:.2f} to {row[f'{name}_high']:.2f})"
+
+
+def _cost(row: pd.Series) -> str:
+    """What the range costs in samples; without an upper end where it holds 0."""
     low, high = (row[name] for name in ("inflation_low", "inflation_high"))
 
     def shown(value: object) -> str:
         return f"{float(value):.1f}" if float(value) < 10 else f"{float(value):,.0f}"
 
-    return (
-        f"at least {shown(low)} times"
-        if high == INFINITY
-        else f"{shown(low)} to {shown(high)} times"
-    )
+    start = "A network through such a proxy takes"
+    if high != INFINITY:
+        return f"{start} {shown(low)} to {shown(high)} times the samples."
+    if shown(low) == "1.0":
+        return "That leaves open how many more samples a network through such a proxy takes."
+    return f"{start} at least {shown(low)} times the samples."
 
 
 def _ranges_chart(regulators: pd.DataFrame, row: pd.Series, need: float) -> Chart:

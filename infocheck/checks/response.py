@@ -139,8 +139,8 @@ class Response(Check):
             unit=self.unit,
             possible=(-2.0, 2.0),
             reason=f"With observed responses to {row['perturbations']:.0f} held-out perturbations "
-            f"the best possible model would correlate at {_number(row['ceiling'])}, {mean} at "
-            f"{_number(row['mean_baseline'])}: the difference of {{estimate:z.3f}} "
+            f"the best possible model would correlate at {_ranged(row, 'ceiling')}, {mean} at "
+            f"{_ranged(row, 'mean_baseline')}: the difference of {{estimate:z.3f}} "
             f"({{low:z.3f}} to {{high:z.3f}}) {said}.",
         )
 
@@ -323,6 +323,11 @@ def _cells(study: _Study, around: Shared) -> pd.DataFrame:
 
 def _number(value: float | None) -> str:
     return f"{value:z.2f}" if value is not None and math.isfinite(value) else "an unknown value"
+
+
+def _ranged(row: pd.Series, name: str) -> str:
+    """A number of the summary with its interval."""
+    return f"{_number(row[name])} ({_number(row[f'{name}_low'])} to {_number(row[f'{name}_high'])})"
 
 
 def _by_perturbation(table: pd.DataFrame) -> Chart:

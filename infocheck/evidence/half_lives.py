@@ -107,9 +107,8 @@ def _aligned(table: pd.DataFrame, genes: np.ndarray) -> tuple[pd.DataFrame, bool
     found = plain.reindex(genes)
     if found.notna().any(axis=1).sum() >= 0.1 * min(len(table), len(genes)):
         return found, False
-    plain = plain[~(lower := plain.index.str.lower()).duplicated()]
-    plain.index = lower[~lower.duplicated()]
-    folded = plain.reindex([str(gene).lower() for gene in genes])
+    lower = plain.set_axis(plain.index.str.lower())
+    folded = lower[~lower.index.duplicated()].reindex([str(gene).lower() for gene in genes])
     if folded.notna().any(axis=1).sum() > found.notna().any(axis=1).sum():
         return folded, True
     return found, False

@@ -128,7 +128,8 @@ def _similarity(tables: Tables) -> Chart | None:
 
     return Chart(
         title=f"{row['compared']:.0f} responses amount to "
-        f"{_text(row['effective_number'])} different ones.",
+        f"{_text(row['effective_number'])} ({_text(row['effective_number_low'])} to "
+        f"{_text(row['effective_number_high'])}) different ones.",
         caption="Correlation between the response to one perturbation and that to another, "
         "from rows and controls that they do not share. Blue: alike; orange: opposite; the "
         "fuller the stronger.",
@@ -139,7 +140,7 @@ def _similarity(tables: Tables) -> Chart | None:
 
 def _text(number: object) -> str:
     value = pd.to_numeric(number, errors="coerce")
-    return f"{value:.1f}" if np.isfinite(value) else "an unknown number of"
+    return f"{value:.1f}" if np.isfinite(value) else "unknown"
 
 
 def _matrix(table: pd.DataFrame) -> tuple[list[str], np.ndarray]:

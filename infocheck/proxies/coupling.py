@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,12 +17,27 @@ from infocheck.result import INFINITY
 from infocheck.stats.resampling import median_interval
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from infocheck.dataset import Dataset
 
-# Each has ``KEY`` and ``of(data, rng)``, which returns a table with these COLUMNS.
-EVIDENCE: tuple[ModuleType, ...] = (half_life, protein, regulon, response)
+
+class Kind(NamedTuple):
+    """One kind of evidence.
+
+    ``details(data, rng)`` gives the table that the page shows, or None; ``evidence(details)`` what
+    of it says something of a regulator, with these COLUMNS.
+    """
+
+    key: str
+    details: Callable[[Dataset, np.random.Generator], pd.DataFrame | None]
+    evidence: Callable[[pd.DataFrame], pd.DataFrame]
+
+
+EVIDENCE = (
+    Kind(half_life.KEY, lambda data, rng: half_life.ceilings(data), half_life.evidence),
+    Kind(protein.KEY, protein.compared, protein.evidence),
+    Kind(regulon.KEY, regulon.couplings, regulon.evidence),
+    Kind(response.KEY, response.responses, response.evidence),
+)
 # Computed from the same correlations of mRNA that the network is made of.
 SAME_DATA = frozenset({"regulon"})
 SEED = 0
@@ -75,11 +91,14 @@ class Coupling:
         ceiling? None without one).
     summary
         The regulator in the middle.
+    details
+        What stands behind ``by_evidence``, by key of the kind of evidence.
     """
 
     by_evidence: pd.DataFrame
     regulators: pd.DataFrame
     summary: Summary
+    details: Mapping[str, pd.DataFrame | None] = field(default_factory=dict)
 
     @property
     def is_assessed(self) -> bool:
@@ -115,10 +134,12 @@ def of(data: Dataset, seed: int = SEED) -> Coupling:
 
 
 def _of(data: Dataset, seed: int) -> Coupling:
-    tables = [module.of(data, stream(seed, module.KEY)) for module in EVIDENCE]
+    details = {kind.key: kind.details(data, stream(seed, kind.key)) for kind in EVIDENCE}
+    tables = [kind.evidence(details[kind.key]) for kind in EVIDENCE]
     tables = [table for table in tables if len(table)]
     joined = pd.concat(tables, ignore_index=True) if tables else no_evidence()
-    return combined(joined[list(COLUMNS)], len(data.panel.expressed))
+    found = combined(joined[list(COLUMNS)], len(data.panel.expressed))
+    return replace(found, details=details)
 
 
 def stream(seed: int, key: str) -> np.random.Generator:

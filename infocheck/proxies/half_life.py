@@ -19,17 +19,8 @@ KEY = "half_life"
 FOLD = 2.0
 
 
-def of(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:
-    """The ceiling of each regulator whose half-lives the user gave; nothing is drawn."""
-    names, mrna, protein, _ = _given(data)
-    low, high = ceiling_interval(mrna, protein, FOLD)
-    return evidence_table(
-        names, KEY, CEILING, coupling_ceiling(mrna, protein), low, high, np.zeros(len(names))
-    )
-
-
 def ceilings(data: Dataset) -> pd.DataFrame:
-    """Half-lives and ceilings of each regulator, for the page.
+    """Half-lives and ceilings of each regulator whose half-lives the user gave.
 
     The observable ceiling is that of the correlation which these data can show: counting noise
     of the mRNA lowers it (unknown without counts, and empty then). The protein is taken to be
@@ -52,6 +43,13 @@ def ceilings(data: Dataset) -> pd.DataFrame:
             "least_inflation": 1 / ceiling**2,
         }
     )
+
+
+def evidence(table: pd.DataFrame) -> pd.DataFrame:
+    """The ceilings in the common format."""
+    ends = (table[name].to_numpy(float) for name in ("ceiling", "ceiling_low", "ceiling_high"))
+    names = table["regulator"].to_numpy(object)
+    return evidence_table(names, KEY, CEILING, *ends, np.zeros(len(names)))
 
 
 def _given(data: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

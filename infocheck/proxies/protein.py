@@ -43,19 +43,29 @@ SHOWN = ("", FEW)
 EACH, ACROSS = "each protein, over observations", "all proteins, in each observation"
 
 
-def of(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:
-    """Correlation of mRNA and protein of each regulator that has a protein of its own.
+def compared(data: Dataset, rng: np.random.Generator) -> pd.DataFrame | None:
+    """Every protein whose gene is measured, regulators first; None without protein.
 
     Over all rows of the sample, ranked, with counting noise taken out where there are counts.
     Where there are none the end of the range away from 0 allows for a reliability of one half.
-    Modified forms, isoforms and proteins at background do not count. Where several antibodies
-    are against one regulator, the one read best counts.
     """
     pairs = Pairs.of(data)
     if pairs is None:
+        return None
+    parts = zip((pairs.regulator, pairs.others), rng.spawn(2), strict=True)
+    tables = [_compared(data, pairs.part(part), own) for part, own in parts]
+    return pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
+
+
+def evidence(table: pd.DataFrame | None) -> pd.DataFrame:
+    """The rows of :func:`compared` that say something of a regulator, in the common format.
+
+    Modified forms, isoforms and proteins at background do not count. Where several antibodies
+    are against one regulator, the one read best counts.
+    """
+    if table is None:
         return no_evidence()
-    table = _compared(data, pairs.part(pairs.regulator), rng.spawn(2)[0], by_type=False)
-    table = table[table["flag"] == ""]
+    table = table[table["is_regulator"] & (table["flag"] == "")]
     table = table.sort_values("protein_reliability", ascending=False, kind="stable")
     table = table.drop_duplicates("gene").sort_values("gene")
     return evidence_table(
@@ -65,19 +75,6 @@ def of(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:
         *(table[name].to_numpy(float) for name in _ends("coupling")),
         table["observations"].to_numpy(float),
     )
-
-
-def compared(data: Dataset, rng: np.random.Generator) -> pd.DataFrame | None:
-    """Every protein whose gene is measured, regulators first; None without protein.
-
-    With the same generator as :func:`of` regulators have the same numbers as there.
-    """
-    pairs = Pairs.of(data)
-    if pairs is None:
-        return None
-    parts = zip((pairs.regulator, pairs.others), rng.spawn(2), strict=True)
-    tables = [_compared(data, pairs.part(part), own) for part, own in parts]
-    return pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)
 
 
 @dataclass(frozen=True)
@@ -178,9 +175,7 @@ class Pairs:
         return level if np.ptp(level) > 0 else None
 
 
-def _compared(
-    data: Dataset, pairs: Pairs, rng: np.random.Generator, *, by_type: bool = True
-) -> pd.DataFrame:
+def _compared(data: Dataset, pairs: Pairs, rng: np.random.Generator) -> pd.DataFrame:
     """Raw and corrected correlations of these pairs, over all rows and by cell type."""
     seen = pairs.seen
     mrna, mrna_whole = _mrna(data, pairs)
@@ -210,7 +205,7 @@ def _compared(
         "observations": everything.observations,
     }
     types = data.roles.get("cell_type")
-    if by_type and types is not None:
+    if types is not None:
         columns |= _by_type(types.codes[pairs.rows], first, second, whole, seen, group, size)
     return pd.DataFrame(columns)
 

@@ -34,23 +34,8 @@ _STATISTICS = (
 )
 
 
-def of(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:
-    """Coupling of mRNA and regulon activity, one row a regulator whose activity is readable.
-
-    See :func:`couplings` for what it estimates. Where a regulator's mRNA goes with its
-    targets no better than with random genes like them, the range reaches down to 0.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``regulator, evidence, kind, coupling, coupling_low, coupling_high,
-        observations``; empty without regulons.
-    """
-    return evidence(couplings(data, rng))
-
-
 def evidence(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`couplings` that hold an estimate, in the form of :func:`of`."""
+    """The rows of :func:`couplings` that hold an estimate, in the common format."""
     found = table[table["coupling"].notna()]
     low = found["coupling_low"].where(
         found["above"].astype(bool), found["coupling_low"].clip(upper=0)

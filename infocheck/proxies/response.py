@@ -33,23 +33,8 @@ _TABLE = [
 ]
 
 
-def of(data: Dataset, rng: np.random.Generator) -> pd.DataFrame:
-    """Coupling of own mRNA and response, one row a perturbed regulator with a readable response.
-
-    See :func:`responses` for what it estimates, and over which cells. Perturbed genes that
-    are no candidate regulators stay there.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``regulator, evidence, kind, coupling, coupling_low, coupling_high,
-        observations``; empty without perturbations of measured genes.
-    """
-    return evidence(responses(data, rng))
-
-
 def evidence(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of :func:`responses` that hold an estimate, in the form of :func:`of`.
+    """The rows of :func:`responses` that hold an estimate, in the common format.
 
     The range reaches from the coupling inside the arms, which is that of cells at rest, to the
     one over perturbed and control cells, which a knock-out of both raises; the estimate is the

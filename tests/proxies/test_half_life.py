@@ -39,7 +39,7 @@ LIVES = pd.DataFrame(
 
 def test_only_regulators_with_both_half_lives_have_a_ceiling():
     data = opened(half_lives=LIVES)
-    table = half_life.of(data, np.random.default_rng(0))
+    table = half_life.evidence(half_life.ceilings(data))
     assert tuple(table.columns) == COLUMNS
     assert table["regulator"].tolist() == ["G0", "G1"]
     assert set(table["kind"]) == {CEILING}
@@ -70,6 +70,6 @@ def test_the_observable_ceiling_knows_counting_noise():
 
 def test_without_a_table_there_is_no_evidence():
     data = opened()
-    assert half_life.of(data, np.random.default_rng(0)).empty
+    assert half_life.evidence(half_life.ceilings(data)).empty
     assert half_life.ceilings(data).empty
     assert coupling.of(data).by_evidence.empty

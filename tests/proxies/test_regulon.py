@@ -62,7 +62,7 @@ def test_sees_mrna_that_says_nothing():
 
 def test_columns_of_the_evidence():
     data = opened(world(seed=4))
-    found = regulon.of(data, rng())
+    found = regulon.evidence(regulon.couplings(data, rng()))
     assert list(found.columns) == list(COLUMNS)
     assert found["regulator"].is_unique
     assert set(found["evidence"]) == {"regulon"}
@@ -70,14 +70,16 @@ def test_columns_of_the_evidence():
     assert (found["observations"] == 1000).all()
     assert found["coupling"].between(found["coupling_low"], found["coupling_high"]).all()
     assert found["coupling"].between(-1, 1).all()
-    pd.testing.assert_frame_equal(found, regulon.of(data, rng()))
+    pd.testing.assert_frame_equal(found, regulon.evidence(regulon.couplings(data, rng())))
 
 
 def test_without_regulons_there_is_nothing():
     data = opened(world(seed=4), regulons=None)
-    for found in (regulon.of(data, rng()), regulon.signs(data, rng()), regulon.left_out(data)):
-        assert not len(found)
-    assert list(regulon.of(data, rng()).columns) == list(COLUMNS)
+    table = regulon.couplings(data, rng())
+    found = regulon.evidence(table)
+    for nothing in (table, found, regulon.signs(data, rng()), regulon.left_out(data)):
+        assert not len(nothing)
+    assert list(found.columns) == list(COLUMNS)
     assert regulon.summary(regulon.couplings(data, rng()))["estimate"].isna().all()
 
 
@@ -269,5 +271,5 @@ def test_couplings_of_a_real_list(shared):
         shared / "data" / "kang_pbmc_ifnb_donors.h5ad",
         regulons=shared / "tables" / "dorothea_human_ABC.csv.gz",
     )
-    found = regulon.of(data, rng()).set_index("regulator")
+    found = regulon.evidence(regulon.couplings(data, rng())).set_index("regulator")
     assert found.loc["STAT1", "coupling_low"] > 0

@@ -91,13 +91,13 @@ def test_one_screen_with_several_couplings():
 
 def test_columns_of_the_evidence():
     data = opened(screen(0.6, 4))
-    found = response.of(data, rng())
+    found = response.evidence(response.responses(data, rng()))
     assert list(found.columns) == list(COLUMNS)
     assert set(found["evidence"]) == {"perturbation"}
     assert set(found["kind"]) == {"estimate"}
     assert (found["observations"] == 400 + CELLS).all()
     assert found["coupling"].between(found["coupling_low"], found["coupling_high"]).all()
-    pd.testing.assert_frame_equal(found, response.of(data, rng()))
+    pd.testing.assert_frame_equal(found, response.evidence(response.responses(data, rng())))
 
 
 @pytest.mark.slow
@@ -130,7 +130,7 @@ def test_few_cells_controls_or_genes_give_no_row():
 
 
 def test_without_perturbations_there_is_nothing():
-    found = response.of(opened(simulate(n_obs=300, seed=1)), rng())
+    found = response.evidence(response.responses(opened(simulate(n_obs=300, seed=1)), rng()))
     assert not len(found)
     assert list(found.columns) == list(COLUMNS)
 
@@ -165,7 +165,7 @@ def test_genes_that_are_no_candidates_stay_out_of_the_evidence():
     ]
     data = opened(adata)
     assert "TF3" in set(response.responses(data, rng())["regulator"])
-    assert "TF3" not in set(response.of(data, rng())["regulator"])
+    assert "TF3" not in set(response.evidence(response.responses(data, rng()))["regulator"])
 
 
 def test_values_that_are_no_counts_keep_their_noise():

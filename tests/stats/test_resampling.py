@@ -7,7 +7,13 @@ import pytest
 from scipy.stats import binom
 from statsmodels.stats.proportion import proportion_confint
 
-from infocheck.stats.resampling import jackknife_error, median_interval, share_interval, t_interval
+from infocheck.stats.resampling import (
+    jackknife_error,
+    median_interval,
+    share_interval,
+    t_interval,
+    wilson,
+)
 
 
 def test_jackknife_of_a_mean_is_its_standard_error():
